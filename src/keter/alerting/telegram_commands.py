@@ -23,7 +23,7 @@ from keter.bus.errors import StaleRevisionError
 from keter.clock import Clock
 from keter.control.base import CommandOutcome, Operator
 from keter.control.commands import Control
-from keter.control.proofs import resumes_lightly
+from keter.control.standing import resumes_lightly
 from keter.domain.alerts import Alert
 from keter.domain.bets import Bet
 from keter.domain.money import money_text

@@ -97,7 +97,7 @@ def sandbox(
     config = parse(context.args)
     if not supervised:
         return run_sandbox(config)
-    from keter.processes.beating import History
+    from keter.processes.heartbeat import History
     from keter.processes.sandbox import give_signs_of_life
 
     handed = receive()

@@ -1,4 +1,4 @@
-"""Arms LIVE for the run that is under way, and takes permissions back."""
+"""Arms LIVE for the run that owns this Redis, and disarms it."""
 
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.state.ownership import read_owner
@@ -17,16 +17,14 @@ class ArmingCommands(Commander):
     async def arm(self, operator: Operator, account: str, reason: str) -> CommandOutcome:
         """Allow LIVE bets on ``account`` for the run that owns this Redis.
 
-        Licence and limits are checked by whoever asks.
-
-        Raises UnavailableError when nothing runs, UsageError when what runs is DRY or another
-        account's.
+        The caller has checked licence and limits. Raises UnavailableError if nothing runs,
+        UsageError if the run is DRY or of another account.
         """
         run = await self._armable_run(account)
-        standing = await read_arming(self._need_bus(), account, run.mark)
+        before = await read_arming(self._need_bus(), account, run.mark)
         row = self._row(CommandAction.ARM, operator, reason, f"{account} is armed", target=account)
         await arm(self._need_bus(), account, operator.name, row.at, run.mark, row.command_id)
-        return await self._done(valued(row, _arming_text(standing is not None), ARMED))
+        return await self._done(valued(row, _arming_text(before is not None), ARMED))
 
     async def _armable_run(self, account: str) -> Run:
         record = await read_owner(self._need_bus())
@@ -47,20 +45,20 @@ class ArmingCommands(Commander):
         return record.run
 
     async def disarm(self, operator: Operator, account: str, reason: str) -> CommandOutcome:
-        """Take the permission back; open bets stay open."""
-        stood = await disarm(self._need_bus(), account)
+        """Forbid LIVE bets on ``account``; open bets stay open."""
+        was_armed = await disarm(self._need_bus(), account)
         row = self._row(
             CommandAction.DISARM, operator, reason, f"{account} is disarmed", target=account
         )
-        return await self._done(valued(row, _arming_text(stood), NOT_ARMED))
+        return await self._done(valued(row, _arming_text(was_armed), NOT_ARMED))
 
     async def disarm_every(
         self, operator: Operator, reason: str, *, named: str = ""
     ) -> list[CommandOutcome]:
-        """Take back every permission that stands in this Redis, the running account's first;
-        ``named`` may have none.
+        """Disarm every armed account of this Redis, the running account first, and ``named``.
 
-        Raises UnavailableError where no account is known.
+        ``named`` and the running account are disarmed also if they are not armed. Raises
+        UnavailableError if no account is known.
         """
         running = await self._running_account()
         others = sorted({named, *await armed_accounts(self._need_bus())} - {running, ""})
@@ -72,8 +70,9 @@ class ArmingCommands(Commander):
         return [await self.disarm(operator, account, reason) for account in accounts]
 
     async def _running_account(self) -> str:
-        """Empty where nothing runs, or where its record cannot be read: that must not hold a
-        disarming back.
+        """Return the account of the run that owns this Redis; empty if nothing runs.
+
+        Also empty if the record cannot be read: that must not prevent a disarming.
         """
         try:
             record = await read_owner(self._need_bus())

@@ -1,6 +1,4 @@
-"""What all commands of an operator have in common: who speaks, what came of it, and the row that
-the audit gets.
-"""
+"""What all commands have in common: the operator, the outcome, and the row of the audit."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -22,7 +20,7 @@ Audit = Callable[[OperatorCommand], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Who speaks, and from where: ``cli``, ``page``, ``telegram``."""
+    """Who gives a command. ``source`` is ``cli``, ``page`` or ``telegram``."""
 
     name: str
     source: str
@@ -30,7 +28,10 @@ class Operator:
 
 @dataclass(frozen=True, slots=True)
 class CommandOutcome:
-    """What a command did. ``command.result`` is the sentence for people."""
+    """What a command did. ``command.result`` is a sentence for people.
+
+    ``audited`` is False if the row could not be written to the ledger; ``warnings`` then say why.
+    """
 
     command: OperatorCommand
     audited: bool = False
@@ -38,14 +39,15 @@ class CommandOutcome:
 
     @property
     def revision(self) -> int | None:
-        """The trading state's revision that workers must reach, None when the state did not
-        change.
-        """
+        """The trading state's revision that all processes must reach; None if it did not change."""
         return self.command.after.revision if self.command.after is not None else None
 
 
 class Commander:
-    """A bus (None when Redis is unreachable) and, where it is at hand, the audit."""
+    """Run commands over a bus and write them to the audit.
+
+    The bus is None if Redis is unreachable, ``audit`` is None if there is no ledger.
+    """
 
     def __init__(self, bus: Bus | None, clock: Clock, audit: Audit | None, ids: Ids) -> None:
         self._bus = bus
@@ -56,9 +58,7 @@ class Commander:
     async def refused(
         self, operator: Operator, action: CommandAction, target: str, reason: str, why: str
     ) -> None:
-        """Write down that somebody asked for what was not done, as for a dangerous command without
-        its password.
-        """
+        """Write to the audit that a command was refused, for example without its password."""
         row = self._row(action, operator, reason, f"refused: {why}", target=target)
         await self._done(msgspec.structs.replace(row, accepted=False))
 
@@ -93,6 +93,7 @@ class Commander:
         )
 
     async def _done(self, row: OperatorCommand, warnings: tuple[str, ...] = ()) -> CommandOutcome:
+        """Write the row to the audit and return the outcome. A failure becomes a warning."""
         if self._audit is None:
             return CommandOutcome(
                 row, warnings=(*warnings, "not written to the audit: no ledger at hand")
@@ -109,4 +110,5 @@ class Commander:
 
 
 def valued(row: OperatorCommand, before: str, after: str) -> OperatorCommand:
+    """Return ``row`` with the values that the command changed."""
     return msgspec.structs.replace(row, value_before=before, value_after=after)

@@ -1,77 +1,39 @@
-"""The command core: what an operator may do to trading, the same for command line, page and
-Telegram.
+"""The commands of operators, the same for command line, page and Telegram.
 
-Every command takes effect first and is written to the audit afterwards; a missing ledger never
-holds a stop back. ``halt`` needs nothing but the file system: it writes the HALT file before it
-tries Redis.
+Each command takes effect first and is written to the audit afterwards, so a missing ledger never
+delays a stop. ``halt`` needs only the file system: it writes the HALT file before it tries Redis.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import msgspec
-import structlog
 
-from keter.bus.connection import Bus
 from keter.bus.errors import StaleRevisionError
 from keter.bus.state.permissions import disarm_all
-from keter.bus.state.trading import TradingView, change_trading, read_trading
-from keter.clock import Clock, Ids, random_id
 from keter.control.arming import ArmingCommands
-from keter.control.base import Audit, CommandOutcome, Operator
-from keter.control.halt_file import HaltFile
-from keter.control.standing import Standing, outlasts, until_text
+from keter.control.base import CommandOutcome, Operator
+from keter.control.standing import outlasts, until_text
 from keter.control.tending import TendingCommands
+from keter.control.trading_state import TradingStateCommander
 from keter.domain.processes import Process
 from keter.domain.trading import CommandAction, TradingMode, TradingState
 from keter.errors import KeterError, UnavailableError, UsageError
 from keter.setting_kinds import YEAR_S
 
-__all__ = ["CommandOutcome", "Control", "Operator"]  # what whoever commands needs
-log = structlog.get_logger(__name__)
+# What whoever gives commands needs.
+__all__ = ["CommandOutcome", "Control", "Operator"]
+# How often a command is tried while others change the state.
 TRIES = 3
-REDIS_TIMEOUT_S = 2.0
-LAST_TIMEOUT_S = 1.0
-Last = Callable[[], Awaitable[TradingState | None]]
 
 
-class Control(ArmingCommands, TendingCommands):
-    """Commands over one bus (None when Redis is unreachable), one HALT file and, where it is at
-    hand, the audit.
+class Control(TradingStateCommander, ArmingCommands, TendingCommands):
+    """All commands, over one bus and one HALT file.
 
-    ``last`` reads the last trading state that the audit knows. A new state gets a revision above
-    it, also in a Redis that has lost its data: by the revision the ledger tells which of two
-    commands was the later one.
+    The commands raise UnavailableError if Redis is needed and does not answer. With ``revision``
+    they raise StaleRevisionError if the trading state is of another revision; without it, if the
+    state keeps changing.
     """
-
-    def __init__(
-        self,
-        bus: Bus | None,
-        *,
-        halt_file: Path,
-        clock: Clock,
-        audit: Audit | None,
-        ids: Ids = random_id,
-        owner: int | None = None,
-        last: Last | None = None,
-    ) -> None:
-        """``owner`` is the user whose Keter it is, where root commands another user's."""
-        super().__init__(bus, clock, audit, ids)
-        self._halt_file = HaltFile(halt_file, owner)
-        self._last = last
-
-    async def standing(self) -> Standing:
-        """Read the state; never raises because Redis is away."""
-        now = self._clock.now()
-        try:
-            view = await self._view(now)
-        except KeterError as e:
-            return Standing(
-                None, self._halt_file.present, now, problem=str(e), stops=self._stops(None)
-            )
-        return Standing(view, self._halt_file.present, now, stops=self._stops(view))
 
     async def pause(
         self,
@@ -81,54 +43,42 @@ class Control(ArmingCommands, TendingCommands):
         for_s: float | None = None,
         revision: int | None = None,
     ) -> CommandOutcome:
-        """No new bets until ``for_s`` seconds have passed or somebody resumes.
+        """Pause new bets until ``for_s`` seconds have passed or somebody resumes.
 
-        A pause that lasts longer stands.
-
-        Raises UsageError while HALTED or for more than a year, StaleRevisionError when the state is
-        not of ``revision`` or will not stand still. Over REDUCING it lasts until somebody resumes:
-        its end would allow every bet. A pause of the guard's that is made longer stays the guard's,
-        so that its end asks for as much as before.
+        A pause that already lasts longer is left as it is. A pause set while REDUCING has no end
+        time, because the end of a pause returns to ACTIVE. Raises UsageError while HALTED, and for
+        more than a year.
         """
         if for_s is not None and not for_s <= YEAR_S:
             raise UsageError(
                 "a pause with an end lasts a year at most; without one it lasts until resumed"
             )
-        for tries_left in reversed(range(TRIES)):
-            now = self._clock.now()
-            before = await self._state(now)
-            if before is not None and before.effective(now) is TradingMode.HALTED:
-                raise UsageError("trading is halted, which is stronger than a pause; resume first")
-            reducing = before is not None and before.effective(now) is TradingMode.REDUCING
-            until = now + timedelta(seconds=for_s) if for_s is not None and not reducing else None
-            if before is not None and outlasts(before, until, now):
-                after = before
-                result = (
-                    f"paused already by {before.actor} ({before.reason}),"
-                    f" {until_text(before.until)}; that stands"
-                )
-                break
-            wanted = TradingState(TradingMode.PAUSED, operator.name, reason, now, until)
-            if (
-                before is not None
-                and before.actor == Process.GUARD.value
-                and before.effective(now) is TradingMode.PAUSED
-            ):
-                longer = f"{before.reason}; made longer by {operator.name}: {reason}"
-                wanted = msgspec.structs.replace(wanted, actor=before.actor, reason=longer)
-            try:
-                after = await self._change(wanted, _expected(revision, before), now)
-            except StaleRevisionError:
-                if revision is not None or not tries_left:
-                    raise
-            else:
-                why = (
-                    " (a pause that ends by itself would end REDUCING)"
-                    if reducing and for_s is not None
-                    else ""
-                )
-                result = f"paused {until_text(until)}{why}: no new bets, open bets stay open"
-                break
+        return await _tried(
+            revision, lambda _again: self._pause(operator, reason, for_s=for_s, revision=revision)
+        )
+
+    async def _pause(
+        self, operator: Operator, reason: str, *, for_s: float | None, revision: int | None
+    ) -> CommandOutcome:
+        now = self._clock.now()
+        before = await self._state(now)
+        mode = before.effective(now) if before is not None else None
+        if mode is TradingMode.HALTED:
+            raise UsageError("trading is halted, which is stronger than a pause; resume first")
+        reducing = mode is TradingMode.REDUCING
+        until = now + timedelta(seconds=for_s) if for_s is not None and not reducing else None
+        if before is not None and outlasts(before, until, now):
+            after = before
+            result = (
+                f"paused already by {before.actor} ({before.reason}),"
+                f" {until_text(before.until)}; that stands"
+            )
+        else:
+            wanted = _paused(operator, reason, until, before, now)
+            after = await self._change(wanted, _expected(revision, before), now)
+            endless = reducing and for_s is not None
+            why = " (a pause that ends by itself would end REDUCING)" if endless else ""
+            result = f"paused {until_text(until)}{why}: no new bets, open bets stay open"
         return await self._done(
             self._row(CommandAction.PAUSE, operator, reason, result, before=before, after=after)
         )
@@ -141,32 +91,34 @@ class Control(ArmingCommands, TendingCommands):
         revision: int | None = None,
         out_of_pause: bool = False,
     ) -> CommandOutcome:
-        """From now on only bets that do not raise their event's worst case.
+        """Allow from now on only bets that do not raise their event's worst case.
 
         Raises UsageError while HALTED, and while PAUSED unless ``out_of_pause``: either is
-        stronger. Raises StaleRevisionError when the state is not of ``revision`` or will not stand
-        still.
+        stronger.
         """
-        for tries_left in reversed(range(TRIES)):
-            now = self._clock.now()
-            before = await self._state(now)
-            mode = before.effective(now) if before is not None else None
-            if self._halt_file.present or mode is TradingMode.HALTED:
-                raise UsageError("trading is halted, which is stronger than reducing; resume first")
-            if mode is TradingMode.PAUSED and not out_of_pause:
-                raise UsageError(
-                    "trading is paused, which is stronger than reducing; resume first, or say"
-                    " `keter reduce`"
-                )
-            wanted = TradingState(TradingMode.REDUCING, operator.name, reason, now)
-            try:
-                after = await self._change(wanted, _expected(revision, before), now)
-                break
-            except StaleRevisionError:
-                if revision is not None or not tries_left:
-                    raise
-                # Somebody changed it this very moment: a pause of theirs was not meant.
-                out_of_pause = False
+
+        # A pause that somebody set at this very moment is not meant by ``out_of_pause``.
+        async def once(again: bool) -> CommandOutcome:
+            ends_pause = out_of_pause and not again
+            return await self._reduce(operator, reason, revision, out_of_pause=ends_pause)
+
+        return await _tried(revision, once)
+
+    async def _reduce(
+        self, operator: Operator, reason: str, revision: int | None, *, out_of_pause: bool
+    ) -> CommandOutcome:
+        now = self._clock.now()
+        before = await self._state(now)
+        mode = before.effective(now) if before is not None else None
+        if self._halt_file.present or mode is TradingMode.HALTED:
+            raise UsageError("trading is halted, which is stronger than reducing; resume first")
+        if mode is TradingMode.PAUSED and not out_of_pause:
+            raise UsageError(
+                "trading is paused, which is stronger than reducing; resume first, or say"
+                " `keter reduce`"
+            )
+        wanted = TradingState(TradingMode.REDUCING, operator.name, reason, now)
+        after = await self._change(wanted, _expected(revision, before), now)
         left = self._stops(await self._view(now))
         result = (
             "reducing: only bets that do not raise the worst case of their event; open bets stay"
@@ -178,17 +130,18 @@ class Control(ArmingCommands, TendingCommands):
         )
 
     async def halt(self, operator: Operator, reason: str) -> CommandOutcome:
-        """Stop betting now: HALT file first, then the state. Works without Redis; saying it twice
-        is no error.
+        """Stop betting now: write the HALT file first, then the state.
+
+        It works without Redis and may be repeated. Raises UnavailableError if neither the file nor
+        the state could be written.
         """
         now = self._clock.now()
         warnings = self._halt_file.write(now, f"{operator.name} ({operator.source})", reason)
         before = after = None
         try:
             before = await self._state(now)
-            after = await self._change(
-                TradingState(TradingMode.HALTED, operator.name, reason, now), None, now
-            )
+            wanted = TradingState(TradingMode.HALTED, operator.name, reason, now)
+            after = await self._change(wanted, None, now)
         except KeterError as e:
             why = "it is not reachable" if self._bus is None else str(e)
             if warnings:
@@ -208,15 +161,14 @@ class Control(ArmingCommands, TendingCommands):
     async def resume(
         self, operator: Operator, reason: str, *, revision: int | None = None
     ) -> CommandOutcome:
-        """Make trading ACTIVE and removes the HALT file, in that order.
+        """Set trading to ACTIVE and then remove the HALT file.
 
-        Raises UnavailableError without Redis, StaleRevisionError when somebody changed the state
-        since it was looked at.
+        Raises StaleRevisionError at once if the state has changed since it was read.
         """
         now = self._clock.now()
         before = await self._state(now)
         if self._halt_file.present and (before is None or before.mode is not TradingMode.HALTED):
-            # The halt was said without Redis, which still holds the permissions.
+            # The halt was set without Redis, which still has the armings.
             await disarm_all(self._need_bus())
         wanted = TradingState(TradingMode.ACTIVE, operator.name, reason, now)
         after = await self._change(wanted, _expected(revision, before), now)
@@ -231,51 +183,50 @@ class Control(ArmingCommands, TendingCommands):
             self._row(CommandAction.RESUME, operator, reason, result, before=before, after=after)
         )
 
-    async def _state(self, now: datetime) -> TradingState | None:
-        return (await self._view(now)).state
 
-    async def _view(self, now: datetime) -> TradingView:
+async def _tried(
+    revision: int | None, once: Callable[[bool], Awaitable[CommandOutcome]]
+) -> CommandOutcome:
+    """Try ``once`` again while others change the state; its argument says if it is tried again.
+
+    Raises StaleRevisionError at once if the command is for one ``revision``.
+    """
+    for tries in range(TRIES - 1):
         try:
-            return await asyncio.wait_for(read_trading(self._need_bus(), now), REDIS_TIMEOUT_S)
-        except TimeoutError as e:
-            raise UnavailableError(f"Redis did not answer within {REDIS_TIMEOUT_S:g} s") from e
+            return await once(tries > 0)
+        except StaleRevisionError:
+            if revision is not None:
+                raise
+    return await once(True)
 
-    async def _change(
-        self, wanted: TradingState, revision: int | None, now: datetime
-    ) -> TradingState:
-        bus = self._need_bus()
-        wanted = msgspec.structs.replace(
-            wanted, revision=max(wanted.revision, await self._last_revision())
-        )
-        try:
-            change = change_trading(bus, wanted, expected_revision=revision, now=now)
-            return await asyncio.wait_for(change, REDIS_TIMEOUT_S)
-        except TimeoutError as e:
-            raise UnavailableError(f"Redis did not answer within {REDIS_TIMEOUT_S:g} s") from e
 
-    async def _last_revision(self) -> int:
-        """0 where the audit cannot say: a command must not wait for it."""
-        if self._last is None:
-            return 0
-        try:
-            state = await asyncio.wait_for(self._last(), LAST_TIMEOUT_S)
-        except (KeterError, OSError, TimeoutError) as e:
-            log.warning("audit_not_read", error=str(e) or type(e).__name__)
-            return 0
-        return state.revision if state is not None else 0
+def _paused(
+    operator: Operator,
+    reason: str,
+    until: datetime | None,
+    before: TradingState | None,
+    now: datetime,
+) -> TradingState:
+    """Return the state of a pause.
 
-    def _stops(self, view: TradingView | None) -> tuple[str, ...]:
-        found = {
-            "the HALT file": self._halt_file.present,
-            "GLOBAL_STOP in Redis": view is not None and view.global_stop,
-            "trading_enabled=0 in Redis": view is not None and not view.trading_enabled,
-        }
-        return tuple(name for name, present in found.items() if present)
+    Extending the guard's pause keeps the guard as its actor, so that its end requires as much proof
+    as before.
+    """
+    wanted = TradingState(TradingMode.PAUSED, operator.name, reason, now, until)
+    if (
+        before is None
+        or before.actor != Process.GUARD.value
+        or before.effective(now) is not TradingMode.PAUSED
+    ):
+        return wanted
+    longer = f"{before.reason}; made longer by {operator.name}: {reason}"
+    return msgspec.structs.replace(wanted, actor=before.actor, reason=longer)
 
 
 def _expected(revision: int | None, before: TradingState | None) -> int:
-    """The revision that a change is based on: the one looked at, so that nothing said in between is
-    undone.
+    """Return the revision that a change is based on, so that no other change is undone.
+
+    It is the one that the operator looked at, else that of the state just read; 0 for no state.
     """
     if revision is not None:
         return revision

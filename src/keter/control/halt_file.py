@@ -14,7 +14,10 @@ from keter.system.text_files import is_present
 
 @dataclass(frozen=True, slots=True)
 class HaltFile:
-    """``owner`` is the user whose Keter it is, where root commands another user's."""
+    """The HALT file at ``path``.
+
+    ``owner`` is the id of the user whose Keter it is, if root commands another user's; else None.
+    """
 
     path: Path
     owner: int | None = None
@@ -24,23 +27,20 @@ class HaltFile:
         return is_present(self.path)
 
     def write(self, at: datetime, who: str, reason: str) -> tuple[str, ...]:
-        """Stop the router by the file alone; returns what went wrong, if anything did.
-
-        Whatever has its name stops the router, so one that is there and cannot be written is no
-        fault.
-        """
+        """Stop the router by the file alone; return what went wrong, empty if nothing did."""
         try:
             with acting_as(self.owner):
                 self.path.parent.mkdir(parents=True, exist_ok=True)
                 write_private(self.path, f"{at.isoformat()} {who}: {reason}\n")
         except OSError as e:
-            # False too where this user may not look: others may see none.
+            # Whatever has this name stops the router, so one that exists and cannot be written is
+            # no problem. lexists is False too if this user may not look: then others may see none.
             if not os.path.lexists(self.path):
                 return (f"the HALT file could not be written: {self.path}: {e.strerror}",)
         return ()
 
     async def remove(self) -> None:
-        """Raise UnavailableError where it cannot be removed: bets are still stopped then."""
+        """Remove the file. Raises UnavailableError if that fails: bets are still stopped then."""
         try:
             with acting_as(self.owner):
                 await asyncio.to_thread(self.path.unlink, missing_ok=True)

@@ -1,4 +1,4 @@
-"""Tends what stands beside trading: alerts, rests, locks of selections, and the limits in force."""
+"""Commands beside trading: alerts, cooldowns, locks of selections, and limits."""
 
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
@@ -19,12 +19,12 @@ Clear = Callable[[Bus, str], Awaitable[bool]]
 
 
 class TendingCommands(Commander):
-    """``acknowledge``, ``clear_cooldown``, ``clear_lock`` and ``set_limit``."""
+    """``acknowledge``, ``clear_cooldown``, ``clear_lock``, ``limit`` and ``set_limit``."""
 
     async def acknowledge(self, operator: Operator, alert_id: str, reason: str) -> CommandOutcome:
-        """Says that somebody has seen an alert; it stands until its cause is gone.
+        """Note that somebody has seen an alert. It is not cleared before its cause is gone.
 
-        Raises UsageError when it does not stand.
+        Raises UsageError if the alert is not raised.
         """
         if not await acknowledge_alert(
             self._need_bus(), alert_id, operator.name, self._clock.now()
@@ -36,7 +36,7 @@ class TendingCommands(Commander):
         )
 
     async def clear_cooldown(self, operator: Operator, key: str, reason: str) -> CommandOutcome:
-        """End a rest early. Raises UsageError when there is no such rest."""
+        """End a cooldown early. Raises UsageError if there is none of that key."""
         await self._clear(clear_cooldown, key, "no cooldown", "not resting")
         return await self._done(
             self._row(
@@ -49,18 +49,17 @@ class TendingCommands(Commander):
         )
 
     async def clear_lock(self, operator: Operator, key: str, reason: str) -> CommandOutcome:
-        """Frees a selection whose lock was left behind.
-
-        Raises UsageError when there is no such lock.
-        """
+        """Free a selection whose lock was left behind. Raises UsageError if there is none."""
         await self._clear(clear_exec_lock, key, "no lock of a selection", "not locked")
         return await self._done(
             self._row(CommandAction.CLEAR_LOCK, operator, reason, f"{key} is free", target=key)
         )
 
     async def _clear(self, clear: Clear, key: str, no_such_kind: str, not_there: str) -> None:
-        """Raise UsageError with ``no_such_kind`` where ``clear`` takes no such key, with
-        ``not_there`` where it found none.
+        """Delete ``key`` by ``clear``.
+
+        Raises UsageError: with ``no_such_kind`` if the key is of another kind, with ``not_there``
+        if it does not exist.
         """
         try:
             found = await clear(self._need_bus(), key)
@@ -70,7 +69,7 @@ class TendingCommands(Commander):
             raise UsageError(f"{key} is {not_there}")
 
     async def limit(self, bounds: RiskSettings, name: str) -> Decimal:
-        """The limit in force. Raises UsageError for a name that is none."""
+        """Return the limit in force. Raises UsageError for a name that is no limit."""
         field, _ = checked_limit(bounds, name, str(getattr(bounds, name.lower(), 0)))
         return _in_force(bounds, field, (await read_limits(self._need_bus())).get(field))
 
@@ -84,19 +83,18 @@ class TendingCommands(Commander):
         *,
         expected: Decimal | None = None,
     ) -> CommandOutcome:
-        """Lowers a limit, or raises it again up to ``bounds``, the settings.
+        """Lower a limit, or raise it again up to ``bounds``, the settings.
 
-        Raises UsageError beyond them, StaleRevisionError when the limit in force is not
-        ``expected``.
+        Raises UsageError beyond them, StaleRevisionError if the limit in force is not ``expected``.
         """
         field, amount = checked_limit(bounds, name, value)
-        stands = (await read_limits(self._need_bus())).get(field)
-        before = _in_force(bounds, field, stands)
+        lowered = (await read_limits(self._need_bus())).get(field)
+        before = _in_force(bounds, field, lowered)
         if expected is not None and before != expected:
             raise StaleRevisionError(
                 f"{field.upper()} changed meanwhile: it is {before}, not {expected}; look again"
             )
-        if not await write_limit(self._need_bus(), field, amount, instead_of=stands):
+        if not await write_limit(self._need_bus(), field, amount, instead_of=lowered):
             raise StaleRevisionError(f"{field.upper()} changed this very moment; look again")
         result = (
             f"{field.upper()} is {amount}, was {before}; the settings allow"
@@ -108,7 +106,7 @@ class TendingCommands(Commander):
         return await self._done(valued(row, str(before), str(amount)))
 
 
-def _in_force(bounds: RiskSettings, field: str, stands: Decimal | None) -> Decimal:
-    """A limit as it holds: what stands in Redis, never above the settings."""
+def _in_force(bounds: RiskSettings, field: str, lowered: Decimal | None) -> Decimal:
+    """Return the limit in force: the amount in Redis if there is one, at most the setting."""
     most = setting_of(bounds, field)
-    return most if stands is None else min(most, stands)
+    return most if lowered is None else min(most, lowered)

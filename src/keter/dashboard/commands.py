@@ -15,8 +15,7 @@ from keter.bus.errors import StaleRevisionError
 from keter.clock import Clock
 from keter.control.base import CommandOutcome, Operator
 from keter.control.commands import Control
-from keter.control.proofs import resumes_lightly
-from keter.control.standing import Standing
+from keter.control.standing import Standing, resumes_lightly
 from keter.dashboard.auth import Authenticator
 from keter.dashboard.command_tokens import Token, Tokens
 from keter.dashboard.errors import ApiError

@@ -1,4 +1,7 @@
-"""How much space stored data takes: days until a cap is reached, and the files to remove. Pure."""
+"""How much space stored data takes: days until a cap is reached, and the files to remove. Pure.
+
+Also how long a store may take to show that it can be written to.
+"""
 
 from collections.abc import Collection, Sequence
 from itertools import pairwise
@@ -8,6 +11,8 @@ import msgspec
 
 F = TypeVar("F")
 DAY_S = 86_400.0
+# How long a write that only probes a store may take: less than the deadline of /readyz, 3 s.
+WRITE_PROBE_S = 2.5
 
 
 class StorageUse(msgspec.Struct, frozen=True):

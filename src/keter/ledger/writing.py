@@ -18,10 +18,10 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from keter.domain.storage import WRITE_PROBE_S
 from keter.ledger.address import parse_url
 from keter.ledger.database import RELAXED, make_engine
 
-DEADLINE_S = 2.5  # below the deadline of /readyz
 LOCK_TIMEOUT_S = 1.5  # a write of ours takes milliseconds
 WRITE = "UPDATE alembic_version SET version_num = version_num"
 
@@ -71,9 +71,9 @@ class WriteProbe:
         if self._under_way is None:
             write = self._sqlite if self._url.get_backend_name() == "sqlite" else self._postgres
             self._under_way = asyncio.get_running_loop().run_in_executor(self._thread, write)
-        done, _ = await asyncio.wait({self._under_way}, timeout=DEADLINE_S)
+        done, _ = await asyncio.wait({self._under_way}, timeout=WRITE_PROBE_S)
         if not done:
-            return LedgerTrouble.AWAY, f"no answer within {DEADLINE_S:g} s"
+            return LedgerTrouble.AWAY, f"no answer within {WRITE_PROBE_S:g} s"
         found, self._under_way = self._under_way.result(), None
         return found
 
@@ -88,9 +88,9 @@ class WriteProbe:
         return _refusal(lambda: _write_postgres(engine))
 
     async def aclose(self) -> None:
-        """Wait for a running try, DEADLINE_S at most, and release thread and connection."""
+        """Wait for a running try, WRITE_PROBE_S at most, and release thread and connection."""
         if self._under_way is not None:
-            await asyncio.wait({self._under_way}, timeout=DEADLINE_S)
+            await asyncio.wait({self._under_way}, timeout=WRITE_PROBE_S)
         self._thread.shutdown(wait=False)
         if self._engine is not None:
             self._engine.dispose()

@@ -15,7 +15,7 @@ from keter.bus.queue import Item, Output, QueueName
 from keter.bus.state.markets import read_market
 from keter.bus.telemetry.alerts import clear_alert, raise_alert
 from keter.context import Context
-from keter.domain.alerts import Alert
+from keter.domain.alerts import AlertKind
 from keter.domain.markets import Market
 from keter.domain.quotes import MarketUpdate
 from keter.domain.signals import ConfirmedSignal, ValidatedMarket
@@ -126,7 +126,7 @@ class EdgeWorker:
     async def _watch_low_values(
         self, market: str, judgements: Sequence[Judgement], now: datetime
     ) -> None:
-        alert_id = f"low_ev_streak:{self._context.worker}"
+        kind, about = AlertKind.LOW_EV_STREAK, self._context.worker
         spell, bus = self._spell, self._context.bus
         change = spell.note(market, judgements, now)
         self._context.heart.gauge("low_ev_streak", spell.markets)
@@ -136,8 +136,8 @@ class EdgeWorker:
                 f"For {spell.minutes(now)} minutes nothing in {spell.markets} markets was worth"
                 f" {least}."
             )
-            await raise_alert(bus, Alert(alert_id, "info", "No value for a long time", detail, now))
+            await raise_alert(bus, kind.alert(detail, now, about=about))
             spell.note_alert(raised=True)
         elif change == "clear":
-            await clear_alert(bus, alert_id)
+            await clear_alert(bus, kind.alert_id(about))
             spell.note_alert(raised=False)

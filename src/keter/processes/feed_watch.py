@@ -7,14 +7,13 @@ from keter.bus.state.accounts import note_contest
 from keter.bus.telemetry.alerts import clear_alert, raise_alert
 from keter.bus.telemetry.audit import add_counts
 from keter.context import Context
-from keter.domain.alerts import Alert, Level
+from keter.domain.alerts import AlertKind
 from keter.domain.feed import FeedUpdate
 from keter.domain.markets import Phase
 from keter.processes.redis_following import REDIS_TROUBLE
 from keter.venues.base import PriceSource, VenueRejectedError
 
 EVERY_S = 1.0
-ACTION = "Look at the venue's status, the account's settings and the ingest log."
 # A problem of this kind: the session was lost soon after its login.
 CONTESTED = "session_contested"
 # Two programs on one account fight for as long as both run. What passes sooner is a login
@@ -43,9 +42,9 @@ class FeedWatch:
         self._shed_at: float | None = None
         # Alerts that may be raised. An earlier process may have raised them, and what they are
         # about may be over.
-        stale = [f"feed_stale:{self._account}:{phase.value}" for phase in Phase]
-        others = ("venue_timeouts", "venue_refused", "feed_overflow")
-        self._raised = {*stale, *(f"{name}:{self._account}" for name in others)}
+        others = (AlertKind.VENUE_TIMEOUTS, AlertKind.VENUE_REFUSED, AlertKind.FEED_OVERFLOW)
+        self._raised = {kind.alert_id(self._account) for kind in others}
+        self._raised |= {AlertKind.FEED_STALE.alert_id(self._feed(phase)) for phase in Phase}
 
     def follow(self, source: PriceSource) -> None:
         """Count the problems of this source from here on, not those of its predecessor."""
@@ -77,29 +76,27 @@ class FeedWatch:
         age_s = self._context.clock.monotonic() - self._good_at[phase]
         self._context.heart.gauge(f"feed_age_s_{phase.value}", round(age_s, 1))
         stale = age_s > self._context.settings.venue.feed_stale_after_s
-        title = f"The {phase.value} feed is stale"
         detail = f"No good answer for {phase.value} for {age_s:.0f} s; its prices are not traded."
         if stale or phase in self._confirmed:
-            await self._alert(f"feed_stale:{self._account}:{phase.value}", stale, title, detail)
+            about = self._feed(phase)
+            await self._alert(AlertKind.FEED_STALE, about, stale, detail, phase=phase.value)
 
     async def _watch_timeouts(self, late: int) -> None:
         limit = self._context.settings.alerts.alert_consecutive_timeouts
         detail = f"{late} answers in a row did not come in time."
         if late >= limit or self._confirmed:
-            title = "The venue does not answer"
-            await self._alert(f"venue_timeouts:{self._account}", late >= limit, title, detail)
+            await self._alert(AlertKind.VENUE_TIMEOUTS, self._account, late >= limit, detail)
 
     async def _watch_overflow(self) -> None:
         """Alert while the feed has more matches or markets than are kept."""
         now, venue = self._context.clock.monotonic(), self._context.settings.venue
         full = self._shed_at is not None and now - self._shed_at < SHED_LASTS_S
-        title = "The feed holds more than is kept"
         detail = (
             f"Of more than {venue.max_fixtures} fixtures or {venue.max_markets} markets those that"
             " kick off last are left out."
         )
         if full or self._confirmed:
-            await self._alert(f"feed_overflow:{self._account}", full, title, detail, "ticket")
+            await self._alert(AlertKind.FEED_OVERFLOW, self._account, full, detail)
 
     async def _count_problems(self, source: PriceSource) -> None:
         fresh = source.problems - self._counted
@@ -125,20 +122,24 @@ class FeedWatch:
 
     async def refused(self, error: VenueRejectedError) -> None:
         """Alert that the venue refuses the account: only the operator can change that."""
-        title = "The venue refuses the account"
-        await self._alert(f"venue_refused:{self._account}", True, title, error.detail)
+        await self._alert(AlertKind.VENUE_REFUSED, self._account, True, error.detail)
 
     async def answered(self) -> None:
         """Clear the alert of ``refused``."""
-        await self._alert(f"venue_refused:{self._account}", False, "", "")
+        await self._alert(AlertKind.VENUE_REFUSED, self._account, False, "")
 
     async def _alert(
-        self, alert_id: str, wanted: bool, title: str, detail: str, level: Level = "page"
+        self, kind: AlertKind, about: str, wanted: bool, detail: str, *, phase: str = ""
     ) -> None:
+        alert_id = kind.alert_id(about)
         if wanted:
-            now = self._context.clock.now()
-            await raise_alert(self._context.bus, Alert(alert_id, level, title, detail, now, ACTION))
+            alert = kind.alert(detail, self._context.clock.now(), about=about, phase=phase)
+            await raise_alert(self._context.bus, alert)
             self._raised.add(alert_id)
         elif alert_id in self._raised:
             await clear_alert(self._context.bus, alert_id)
             self._raised.discard(alert_id)
+
+    def _feed(self, phase: Phase) -> str:
+        """Return the name of one of the account's feeds in alert ids."""
+        return f"{self._account}:{phase.value}"

@@ -18,7 +18,7 @@ from keter.context import Context
 from keter.domain.processes import EVERYTHING, STAGE_GRACE_S, STAGE_OF, Process
 from keter.domain.runs import Run
 from keter.errors import UnavailableError
-from keter.processes.beating import FIRST_START, History, heart_of, keep_beating, stand_by
+from keter.processes.heartbeat import FIRST_START, History, heart_of, keep_beating, stand_by
 from keter.processes.redis_following import (
     REDIS_TROUBLE,
     SERVE_WITHOUT_REDIS,
@@ -64,10 +64,9 @@ async def live(
     clock = clock or SystemClock()
     pauses = retry_pauses()
     while not stop.is_set():
-        if process in SERVE_WITHOUT_REDIS:
-            bus: Bus | None = await try_redis(settings)
-        else:
-            bus = await reach_redis(settings, stop, pauses, log)
+        without = process in SERVE_WITHOUT_REDIS
+        reach = try_redis(settings) if without else reach_redis(settings, stop, pauses, log)
+        bus = await reach
         if bus is None:
             return
         try:

@@ -2,6 +2,8 @@
 
 import asyncio
 import gc
+from collections.abc import Awaitable, Callable
+from functools import partial
 from importlib import import_module
 
 import structlog
@@ -10,7 +12,7 @@ from keter.domain.processes import EVERYTHING, Process, at_machine, worker_name
 from keter.domain.runs import Run
 from keter.errors import ExitCode, KeterError
 from keter.logs import configure_logs
-from keter.processes.beating import History
+from keter.processes.heartbeat import History
 from keter.processes.lifecycle import Work, live
 from keter.settings import Settings
 from keter.supervision.liveness import keep_pulsing
@@ -54,9 +56,18 @@ def run_process(
     log: structlog.stdlib.BoundLogger = structlog.get_logger(f"keter.{process}")
     try:
         run: Work = import_module(f"keter.processes.{process}").run
-        return asyncio.run(
-            _main(process, worker, settings, run, log, History(restarts, kills), belongs_to, starts)
+        life = partial(
+            live,
+            process,
+            at_machine(worker, machine_name()),
+            settings,
+            run,
+            log=log,
+            history=History(restarts, kills),
+            belongs_to=belongs_to,
+            starts=starts,
         )
+        return asyncio.run(_main(life, log, pulsing=belongs_to is not None))
     except KeterError as e:
         log.error("process_failed", error=str(e), code=int(e.exit_code))  # noqa: TRY400 - expected: no traceback needed
         # The command line prints the sentence, and the supervisor repeats it when it gives up.
@@ -67,15 +78,9 @@ def run_process(
 
 
 async def _main(
-    process: str,
-    worker: str,
-    settings: Settings,
-    run: Work,
-    log: structlog.stdlib.BoundLogger,
-    history: History,
-    belongs_to: Run | None,
-    starts: frozenset[Process],
+    life: Callable[..., Awaitable[None]], log: structlog.stdlib.BoundLogger, *, pulsing: bool
 ) -> ExitCode:
+    """Run ``life`` until a signal asks to stop, then make sure that the process ends."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -85,21 +90,10 @@ async def _main(
     on_stop_signals(ask_to_stop)
     # What was imported stays: the collector need not walk it each time.
     gc.freeze()
-    pulse = asyncio.create_task(keep_pulsing()) if belongs_to is not None else None
+    pulse = asyncio.create_task(keep_pulsing()) if pulsing else None
     log.info("process_started")
-    name = at_machine(worker, machine_name())
     try:
-        await live(
-            process,
-            name,
-            settings,
-            run,
-            stop=stop,
-            log=log,
-            history=history,
-            belongs_to=belongs_to,
-            starts=starts,
-        )
+        await life(stop=stop)
     except BaseException as e:
         # A task or a thread that does not end must not keep the process of a dead worker.
         log.error("process_failing", error=str(e) or type(e).__name__)  # noqa: TRY400 - whoever catches it logs it whole

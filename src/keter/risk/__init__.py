@@ -1,1 +1,1 @@
-"""What is allowed: one gate, limits, brakes, and the book that the guard keeps."""
+"""What is allowed: one gate, its caps, the brakes of the day, and the guard's risk book."""

@@ -144,20 +144,7 @@ class BookKeeper:
         except StaleRevisionError:
             return False
         self._context.log.warning("trading_changed", mode=mode.value, reason=reason)
-        command = OperatorCommand(
-            command_id=self._context.ids(),
-            action=CommandAction.PAUSE if mode is TradingMode.PAUSED else CommandAction.HALT,
-            actor=ACTOR,
-            source=ACTOR,
-            target="trading",
-            reason=reason,
-            at=now,
-            accepted=True,
-            result=f"{mode.value} by the guard",
-            before=before,
-            after=after,
-        )
-        await self._ledger.commands.add(command)
+        await self._ledger.commands.add(_command(self._context.ids(), wanted, before, after))
         return True
 
     async def current_limits(self, reserved_minor: int | None = None) -> RiskLimits:
@@ -236,6 +223,26 @@ class BookKeeper:
             return 0
         results = await results_since_pause(self._ledger, self._mode)
         return min(day.streak, losing_streak(state for _, state in results))
+
+
+def _command(
+    command_id: str, wanted: TradingState, before: TradingState | None, after: TradingState
+) -> OperatorCommand:
+    """Return the row of the audit for a state that the guard has set."""
+    paused = wanted.mode is TradingMode.PAUSED
+    return OperatorCommand(
+        command_id=command_id,
+        action=CommandAction.PAUSE if paused else CommandAction.HALT,
+        actor=ACTOR,
+        source=ACTOR,
+        target="trading",
+        reason=wanted.reason,
+        at=wanted.since,
+        accepted=True,
+        result=f"{wanted.mode.value} by the guard",
+        before=before,
+        after=after,
+    )
 
 
 def with_begun(day: DayRisk, todays: Sequence[Bet]) -> tuple[DayRisk, dict[str, int]]:

@@ -9,7 +9,7 @@ from datetime import datetime, time, timedelta
 from keter.bus.state.trading import TradingView, read_trading
 from keter.bus.telemetry.alerts import clear_alert, raise_alert
 from keter.context import Context
-from keter.domain.alerts import Alert
+from keter.domain.alerts import AlertKind
 from keter.domain.money import money_text
 from keter.domain.streaks import STREAK
 from keter.domain.trading import TradingMode, TradingState
@@ -32,7 +32,7 @@ class Brakes:
         self._context = context
         self._keeper = keeper
         # Alerts that may be raised. An earlier process may have raised them.
-        self._raised = {STREAK, DAILY_LOSS}
+        self._raised = {AlertKind.LOSING_STREAK, AlertKind.DAILY_LOSS_LIMIT}
 
     async def watch(self) -> None:
         """Compare the day's figures with the limits. Raises the errors of bus and ledger."""
@@ -46,45 +46,43 @@ class Brakes:
         limits = await self._keeper.current_limits()
         active = view.state.effective(now) is TradingMode.ACTIVE
         if not daily_loss_reached(state.day, limits):
-            await self._clear(DAILY_LOSS)
+            await self._clear(AlertKind.DAILY_LOSS_LIMIT)
         elif active:
             await self._brake_for_loss(state.day.pnl_minor, limits, now, view.state)
         if losing_streak_reached(state.day, limits.risk):
             what = f"{state.day.streak} losses in a row"
             until = now + timedelta(minutes=limits.risk.losing_streak_pause_min)
-            if not active or await self._brake(STREAK, what, until, view.state):
+            if not active or await self._brake(
+                STREAK, AlertKind.LOSING_STREAK, what, until, view.state
+            ):
                 await self._forget_streak(state.revision, view)
         elif active:
-            await self._clear(STREAK)
+            await self._clear(AlertKind.LOSING_STREAK)
 
     async def _brake_for_loss(
         self, pnl_minor: int, limits: RiskLimits, now: datetime, before: TradingState
     ) -> None:
         lost, limit = money_text(-pnl_minor), money_text(loss_limit_minor(limits))
         what = f"{lost} lost today, the limit is {limit}"
-        await self._brake(DAILY_LOSS, what, self._tomorrow(now), before)
+        until = self._tomorrow(now)
+        await self._brake(DAILY_LOSS, AlertKind.DAILY_LOSS_LIMIT, what, until, before)
 
-    async def _brake(self, name: str, what: str, until: datetime, before: TradingState) -> bool:
+    async def _brake(
+        self, name: str, kind: AlertKind, what: str, until: datetime, before: TradingState
+    ) -> bool:
         """Pause and raise the alert; False if somebody changed the state since ``before``."""
         reason = f"{name}: {what}"
         if not await self._keeper.change(TradingMode.PAUSED, reason, until, before):
             return False
-        self._raised.add(name)
-        alert = Alert(
-            id=name.replace(" ", "_"),
-            level="page",
-            title=f"Betting is paused: {name}",
-            detail=f"{what}; paused until {until.isoformat(timespec='seconds')}",
-            since=self._context.clock.now(),
-            action="Look at the bets of the day before you resume.",
-        )
-        await raise_alert(self._context.bus, alert)
+        self._raised.add(kind)
+        detail = f"{what}; paused until {until.isoformat(timespec='seconds')}"
+        await raise_alert(self._context.bus, kind.alert(detail, self._context.clock.now()))
         return True
 
-    async def _clear(self, name: str) -> None:
-        if name in self._raised:
-            self._raised.discard(name)
-            await clear_alert(self._context.bus, name.replace(" ", "_"))
+    async def _clear(self, kind: AlertKind) -> None:
+        if kind in self._raised:
+            self._raised.discard(kind)
+            await clear_alert(self._context.bus, kind.alert_id())
 
     async def _forget_streak(self, revision: int, view: TradingView) -> None:
         """Reset the streak if trading is paused for it.

@@ -1,5 +1,6 @@
-"""The caps on money at risk: the guard's before it reserves, and the router's own right before it
-bets.
+"""The caps on money at risk. Pure.
+
+The guard checks them before it reserves, the router again, with its own settings, before it bets.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,11 +12,12 @@ from keter.domain.verdicts import Reason, Verdict, accept, reject
 
 
 def totals(bet: Exposure, others: Sequence[Exposure], staked_minor: int) -> dict[str, int]:
-    """At risk after ``bet`` beside ``others``: the event's worst case, open stakes of its league
-    and in all, the day's stakes.
+    """Return what is at risk with ``bet`` beside ``others``, in minor units.
 
-    ``staked_minor`` are the day's stakes so far; reservations, which are about to be bets, are
-    added here.
+    * ``event_minor``: the worst case of the bet's event.
+    * ``league_minor``, ``total_minor``: the open stakes of its league, and all open stakes.
+    * ``day_minor``: the stakes of the day. ``staked_minor`` are those so far, without reservations;
+      the stakes of reservations are added here.
     """
     promised = open_stake(other for other in others if other.status is ExposureStatus.RESERVED)
     return {
@@ -30,7 +32,7 @@ def totals(bet: Exposure, others: Sequence[Exposure], staked_minor: int) -> dict
 
 
 def cap_refusal(numbers: Mapping[str, int], risk: RiskSettings) -> Verdict | None:
-    """The first cap that ``numbers`` of ``totals`` would pass."""
+    """Return the refusal for the first cap that ``numbers`` (see ``totals``) exceed, or None."""
     caps = (
         ("event_minor", risk.max_exposure_event, Reason.EXPOSURE_EVENT),
         ("league_minor", risk.max_exposure_league, Reason.EXPOSURE_LEAGUE),
@@ -46,10 +48,10 @@ def cap_refusal(numbers: Mapping[str, int], risk: RiskSettings) -> Verdict | Non
 def within_own_caps(
     bet: Exposure, book: Sequence[Exposure], staked_minor: int, risk: RiskSettings
 ) -> Verdict:
-    """Whether ``bet`` may be sent by the caps of whoever sends it, whoever approved it.
+    """Return whether the caps of the sender, the router, allow ``bet``.
 
-    The book may hold the bet itself, as a reservation or, once it was made a bet, in the day's
-    stakes: it counts once.
+    ``book`` may have the bet itself, as a reservation or as a bet. In the latter case
+    ``staked_minor`` includes its stake. It counts once.
     """
     if bet.stake_minor > to_minor(risk.max_stake):
         return reject(

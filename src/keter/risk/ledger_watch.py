@@ -1,8 +1,8 @@
 """Is the ledger still the one that the bets in Redis were written to?
 
-A replaced or restored ledger lacks bets. The profit of the day, the bets of each event and the
-losing streak begin anew with it, and bets that it does not know may be open at the venue. So LIVE
-loses its arming until somebody has looked and arms it again.
+A replaced or restored ledger lacks bets. With it the profit of the day, the bets of each event and
+the losing streak begin anew. Bets that it does not know may be open at the venue. So LIVE loses its
+arming until somebody has looked and arms it again.
 """
 
 import structlog
@@ -11,14 +11,13 @@ from keter.bus.state.permissions import disarm, read_arming
 from keter.bus.state.risk_state import RiskState
 from keter.bus.telemetry.alerts import clear_alert, raise_alert
 from keter.context import Context
-from keter.domain.alerts import Alert
+from keter.domain.alerts import AlertKind
 from keter.domain.exposure import FOREIGN_PREFIX, ExposureStatus
 from keter.domain.trading import CommandAction, OperatorCommand
 from keter.ledger import Ledger
 from keter.risk.restore import ACTOR
 
 log = structlog.get_logger(__name__)
-ALERT = "ledger-replaced"
 
 
 class LedgerWatch:
@@ -75,15 +74,8 @@ class LedgerWatch:
             return
         now, bus = self._context.clock.now(), self._context.bus
         await disarm(bus, self._account)
-        action = (
-            "Compare the open bets with the venue's own page; then put the right ledger back, or"
-            " `keter arm`."
-        )
         detail = f"{why}: profit of the day and bets so far count from nothing. LIVE is disarmed."
-        await raise_alert(
-            bus,
-            Alert(ALERT, "page", "The ledger was replaced", detail, now, action, "#/orders", ALERT),
-        )
+        await raise_alert(bus, AlertKind.LEDGER_REPLACED.alert(detail, now))
         self._may_be_raised = True
         row = OperatorCommand(
             command_id=self._context.ids(),
@@ -103,5 +95,5 @@ class LedgerWatch:
         if self._may_be_raised and self._context.settings.live:
             if await read_arming(self._context.bus, self._account, self._context.run.mark) is None:
                 return
-            await clear_alert(self._context.bus, ALERT)
+            await clear_alert(self._context.bus, AlertKind.LEDGER_REPLACED.alert_id())
             self._may_be_raised = False

@@ -1,6 +1,6 @@
-"""Whether LIVE may bet: explicit limits, a valid licence and an arming.
+"""May this run bet? LIVE needs explicit limits, a valid licence and an arming.
 
-DRY needs none of them (a licence where asked for).
+DRY needs none of them, except a licence if the settings require one.
 """
 
 from keter.bus.connection import Bus
@@ -13,7 +13,7 @@ from keter.settings import Settings
 
 
 class Permission:
-    """Asked before every approval and again before every placement."""
+    """What is missing for a bet: asked before each approval and again before each placement."""
 
     def __init__(
         self, bus: Bus, settings: Settings, clock: Clock, account: str, run: RunMark
@@ -25,14 +25,11 @@ class Permission:
         self._run = run
 
     async def missing(self) -> str | None:
-        """What stands in the way of a bet, in a word; None when nothing does.
-
-        Raises the bus's errors.
-        """
+        """Return what is missing, in a word, or None. Raises the errors of the bus."""
         try:
             self._licences.require()
         except (PermissionDeniedError, ConfigurationError):
-            # The latter for a public key that is none.
+            # ConfigurationError: the public key is not readable.
             return "licence"
         if not self._settings.live:
             return None

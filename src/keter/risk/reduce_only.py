@@ -1,10 +1,10 @@
-"""While trading is REDUCING: does a bet raise what its event may lose?
+"""While trading is REDUCING: does a bet raise what its event may lose? Pure.
 
-A bet passes when the event's worst case with it, reservations of others included, is no larger than
-the worst case of the bets that stand without it (pending and unknown ones among them). Reservations
-count on one side only: each may still become a bet or expire, and either way nothing has been
-raised. Beside a stake that was booked in part it must do with the part alone and with the whole.
-The caps of league, day and all bets hold as always and are not judged here.
+A bet passes if the worst case of its event does not grow. The worst case with the bet and all
+reservations is compared with that of the open bets alone, pending and unknown ones included.
+Reservations count on one side only: each may become a bet or expire, and neither must raise the
+worst case. Of a stake that was booked in part, the part alone and the whole must both pass. The
+caps of league, day and all bets are not judged here.
 """
 
 from collections.abc import Sequence
@@ -17,30 +17,32 @@ from keter.domain.verdicts import Reason, Verdict, accept, reject
 
 
 def check(bet: Exposure, others: Sequence[Exposure]) -> Verdict:
-    """Whether ``bet`` beside ``others`` (of any event) leaves its event's worst case where it is,
-    or below.
+    """Return whether ``bet`` does not raise the worst case of its event.
+
+    ``others`` are all other exposures, of any event.
     """
     event = [other for other in others if other.event_uid == bet.event_uid]
     for stakes in (event, [_booked(other) for other in event]):
-        stands = worst_case(other for other in stakes if other.status is ExposureStatus.BET)
+        open_bets = worst_case(other for other in stakes if other.status is ExposureStatus.BET)
         with_it = worst_case([*stakes, bet])
-        if with_it > stands:
-            return reject(Reason.RAISES_EXPOSURE, event_minor=stands, would_be_minor=with_it)
+        if with_it > open_bets:
+            return reject(Reason.RAISES_EXPOSURE, event_minor=open_bets, would_be_minor=with_it)
     return accept()
 
 
 def _booked(exposure: Exposure) -> Exposure:
+    """Return ``exposure`` with only the part of the stake that the venue has booked."""
     if exposure.stands_minor is None:
         return exposure
     return msgspec.structs.replace(exposure, stake_minor=exposure.stands_minor)
 
 
 def recheck(approved: ApprovedSignal, exposures: Sequence[Exposure]) -> Verdict:
-    """The same right before the bet, by the risk book as it stands now: what it was to lie beside
-    may have gone.
+    """Return the same right before the bet, by the risk book as it is now.
 
-    An approval from before REDUCING was never judged by its rule and is refused whatever it does.
+    The bets that it reduces may have been settled since the approval.
     """
+    # An approval from before REDUCING was never checked by this rule.
     if not approved.reducing:
         return reject(Reason.RAISES_EXPOSURE, cause="approved before REDUCING")
     own = next(

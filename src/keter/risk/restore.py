@@ -1,9 +1,7 @@
-"""What the audit knows and Redis may have forgotten: the last word on trading, lowered limits,
-permissions taken back.
+"""Restores what Redis may have lost from the audit: trading state, lowered limits, disarmings.
 
-A Redis that died comes back without its last second, or without anything. A command stands in the
-ledger then; where the two differ, the stricter holds. Raising a limit or arming is never done from
-here.
+A Redis that died comes back without its last second, or empty, but the audit has the commands. If
+the two differ, the stricter one is applied. No limit is raised and no account is armed here.
 """
 
 from datetime import datetime
@@ -18,13 +16,13 @@ from keter.ledger import Ledger
 
 ACTOR = "guard"
 RECENT_COMMANDS = 200
-_TAKING_BACK = frozenset({CommandAction.DISARM, CommandAction.HALT})
+_DISARMING = frozenset({CommandAction.DISARM, CommandAction.HALT})
 
 
 async def catch_up(context: Context, ledger: Ledger) -> None:
-    """Brings trading state, limits and arming to what was last commanded.
+    """Set trading state, limits and arming to what was last commanded.
 
-    Raises bus and ledger errors.
+    Raises the errors of bus and ledger.
     """
     await _trading(context, ledger)
     await lower_limits(context, ledger)
@@ -32,7 +30,7 @@ async def catch_up(context: Context, ledger: Ledger) -> None:
 
 
 async def lower_limits(context: Context, ledger: Ledger) -> None:
-    """Each limit to the wish of its name that the audit wrote last, unless it stands lower."""
+    """Set each limit to the amount last commanded, unless it is lower already."""
     known: dict[str, Decimal] = {}
     for command in await ledger.commands.recent(
         RECENT_COMMANDS, actions=frozenset({CommandAction.SET_LIMIT})
@@ -59,8 +57,9 @@ async def _trading(context: Context, ledger: Ledger) -> None:
 
 
 async def _arming(context: Context, ledger: Ledger) -> None:
-    """A permission followed by a disarming of its account, or by a halt (perhaps said without
-    Redis), is gone.
+    """Disarm the account if a disarming or a halt came after its arming.
+
+    The halt may have been commanded without Redis.
     """
     account = context.settings.venue.ao_user
     arming = await read_arming(context.bus, account, context.run.mark)
@@ -79,19 +78,17 @@ async def _arming(context: Context, ledger: Ledger) -> None:
 
 
 async def _after(arming: Arming, ledger: Ledger) -> list[OperatorCommand]:
-    """What took permissions back after ``arming``, by the order of the audit.
-
-    One that the audit does not know has no place in that order: the clock decides there.
-    """
-    later = await ledger.commands.after(arming.command, _TAKING_BACK)
+    """Return the disarmings and halts after ``arming``, by the order of the audit."""
+    later = await ledger.commands.after(arming.command, _DISARMING)
     if later is not None:
         return later
-    recent = await ledger.commands.recent(RECENT_COMMANDS, actions=_TAKING_BACK)
+    # The audit does not know this arming, so it has no place in that order: its time decides.
+    recent = await ledger.commands.recent(RECENT_COMMANDS, actions=_DISARMING)
     return [command for command in recent if command.at > arming.at]
 
 
 def still_valid(last: TradingState | None, now: datetime) -> TradingState:
-    """``last``, or ACTIVE when nobody ever said anything or a pause has ended since."""
+    """Return ``last``, or ACTIVE if there was no command or its pause has ended."""
     if last is None:
         return TradingState(TradingMode.ACTIVE, ACTOR, "first start", now)
     if last.mode is TradingMode.PAUSED and last.effective(now) is TradingMode.ACTIVE:

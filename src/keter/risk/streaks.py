@@ -1,6 +1,4 @@
-"""Losses in a row by the ledger, for what the counter in Redis cannot know: a book that was lost, a
-bet that was regraded.
-"""
+"""Losses in a row by the ledger: for a book that was lost and for a bet that was regraded."""
 
 from datetime import datetime
 
@@ -11,7 +9,7 @@ from keter.risk.restore import ACTOR, RECENT_COMMANDS
 
 
 async def last_streak_pause(ledger: Ledger) -> datetime | None:
-    """When the guard last paused for a losing streak: the losses before that have been paid for."""
+    """Return when the guard last paused for a losing streak; losses before that do not count."""
     pauses = await ledger.commands.recent(RECENT_COMMANDS, actions=frozenset({CommandAction.PAUSE}))
     return next(
         (one.at for one in pauses if one.source == ACTOR and one.reason.startswith(STREAK)), None
@@ -19,5 +17,5 @@ async def last_streak_pause(ledger: Ledger) -> datetime | None:
 
 
 async def results_since_pause(ledger: Ledger, mode: ExecutionMode) -> Results:
-    """The bets settled since then, the newest first."""
+    """Return the bets settled since that pause, the newest first."""
     return await ledger.last_results(mode, since=await last_streak_pause(ledger))

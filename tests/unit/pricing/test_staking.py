@@ -209,6 +209,8 @@ def test_fixed_proportional_and_scaled_stakes() -> None:
     assert proportional_stake(Decimal(10), Decimal("0.1"), Decimal("0.05"), Decimal(3)) == 20
     assert proportional_stake(Decimal(10), Decimal("0.5"), Decimal("0.05"), Decimal(3)) == 30
     assert proportional_stake(Decimal(10), Decimal("-0.1"), Decimal("0.05"), Decimal(3)) == 0
+    assert proportional_stake(Decimal(3), Decimal(5), Decimal(3)) == 5, "no digit is lost"
+    assert proportional_stake(Decimal(10), Decimal("0.5"), Decimal("0.05")) == 100, "no cap"
     assert scaled([0.1, 0.3], 0.2) == pytest.approx((0.05, 0.15))
     assert scaled([0.1], 0.2) == (0.1,)
     assert (capped(0.05, 0.02, 0.03), capped(0.05, -1.0), capped(0.05)) == (0.02, 0, 0.05)

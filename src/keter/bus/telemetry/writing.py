@@ -6,9 +6,8 @@ from enum import StrEnum
 from keter.bus.connection import Bus
 from keter.bus.errors import BusDeniedError, BusRefusedError
 from keter.bus.keys import PROBE_MS
+from keter.domain.storage import WRITE_PROBE_S
 from keter.errors import KeterError
-
-DEADLINE_S = 2.5  # below the time that one check for /readyz may take
 
 
 class RedisTrouble(StrEnum):
@@ -36,10 +35,10 @@ async def try_write(bus: Bus) -> tuple[RedisTrouble, str] | None:
     Return None if Redis took it, else the kind of trouble and the text of the error.
     """
     try:
-        async with asyncio.timeout(DEADLINE_S):
+        async with asyncio.timeout(WRITE_PROBE_S):
             await bus.redis.execute_command("SET", bus.keys.probe, "1", "PX", PROBE_MS)
     except TimeoutError:
-        return RedisTrouble.AWAY, f"no answer within {DEADLINE_S:g} s"
+        return RedisTrouble.AWAY, f"no answer within {WRITE_PROBE_S:g} s"
     except (KeterError, OSError) as e:
         return trouble_of(e), str(e) or type(e).__name__
     return None

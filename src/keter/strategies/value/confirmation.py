@@ -1,7 +1,7 @@
 """Which values wait for confirmation, and since when. Pure.
 
-A value that only time is missing for (CONFIRMATION_WINDOW_SEC, ANCHOR_SETTLE_SEC) is judged again
-when that time has passed, also if no price of the market changes until then.
+Some values only lack time: CONFIRMATION_WINDOW_SEC or ANCHOR_SETTLE_SEC has not passed. They are
+judged again when it has, also if no price of the market changes until then.
 """
 
 from collections.abc import Mapping, Sequence
@@ -50,11 +50,10 @@ class Known(NamedTuple):
 class Confirmation:
     """Remember for each market what ``evaluate`` needs at the next look, and when that is due.
 
-    Markets are known by their queue keys.
+    Markets are named by their queue keys. ``window_s`` is CONFIRMATION_WINDOW_SEC.
     """
 
     def __init__(self, window_s: float) -> None:
-        """``window_s`` is CONFIRMATION_WINDOW_SEC."""
         self._window_s = window_s
         self._seen: FIFOCache[str, dict[Outcome, datetime]] = FIFOCache(MEMORY)
         self._unsettled: FIFOCache[str, frozenset[Outcome]] = FIFOCache(MEMORY)

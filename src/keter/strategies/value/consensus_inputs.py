@@ -1,8 +1,4 @@
-"""What the sharp books quote for a market: the inputs of its consensus.
-
-Half-life of a sharp price's weight: SHARP_HALF_LIFE_S more than an hour before kick-off, a fifth of
-it within the hour, a hundredth in play.
-"""
+"""What the sharp books quote for a market: the inputs of its consensus. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -19,7 +15,11 @@ _HOUR = timedelta(hours=1)
 
 
 def half_life_s(validated: ValidatedMarket, settings: EdgeSettings, now: datetime) -> float:
-    """Seconds after which a sharp price counts half as much, by time to kick-off."""
+    """Return the seconds after which a sharp price has half of its weight.
+
+    SHARP_HALF_LIFE_S more than an hour before kick-off, a fifth of it within the hour, a hundredth
+    in play.
+    """
     if validated.update.phase is Phase.LIVE:
         return settings.sharp_half_life_s / 100
     within_the_hour = validated.update.event.kickoff - now <= _HOUR
@@ -28,19 +28,21 @@ def half_life_s(validated: ValidatedMarket, settings: EdgeSettings, now: datetim
 
 @lru_cache(maxsize=64)
 def upper_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Books as they are compared: in capitals, each once, in the order given."""
+    """Return the names of books in capitals, each once, in the order given."""
     return tuple(dict.fromkeys(name.upper() for name in names))
 
 
 def age_s(book: BookPrices, now: datetime) -> float:
+    """Return the seconds since the book's prices were last confirmed, never negative."""
     return max((now - book.confirmed_at).total_seconds(), 0.0)
 
 
 def pool_inputs(
     validated: ValidatedMarket, settings: EdgeSettings, now: datetime, half_life: float
 ) -> PoolInputs:
-    """The quotes of whitelisted books that price every side and may enter a consensus, in the order
-    of the whitelist.
+    """Return the quotes that may enter a consensus, in the order of SHARP_WHITELIST.
+
+    They are of whitelisted books that price every side.
     """
     by_name = {book.book.upper(): book for book in validated.books}
     quotes = []
@@ -58,17 +60,17 @@ def pool_inputs(
 
 
 def anchor_wait_s(validated: ValidatedMarket, settings: EdgeSettings) -> float:
-    """Seconds that the anchor's price must still stand before it may be bet; 0 when it may be.
+    """Return the seconds until SHARP_ANCHOR's own price may be bet; 0 if it may be now.
 
-    It is measured between its last change and the last confirmation of the sharp book that was seen
-    least recently. Where no other sharp book prices the market, nothing has been seen to follow:
-    the whole time is left.
+    The price must not change for ANCHOR_SETTLE_SEC. The time counts from its last change to the
+    last confirmation of the other sharp book that was confirmed least recently.
     """
     allowed = upper_names(settings.sharp_whitelist)
     sharps = {book.book.upper(): book for book in validated.books if book.book.upper() in allowed}
     own = sharps.pop(settings.sharp_anchor.upper(), None)
     if own is None:
         return 0.0
+    # Without another sharp book nothing can have followed the change: the whole time is left.
     if not sharps:
         return settings.anchor_settle_sec
     seen_at = min(book.confirmed_at for book in sharps.values())
@@ -78,11 +80,10 @@ def anchor_wait_s(validated: ValidatedMarket, settings: EdgeSettings) -> float:
 def wanted_others(
     validated: ValidatedMarket, settings: EdgeSettings, now: datetime
 ) -> tuple[Market, ...]:
-    """The event's other markets that pricing this one needs, the nearest line first: live and
-    replay look for these.
+    """Return the event's other markets that pricing this one needs, the nearest line first.
 
-    The 1X2 where its draw tells how often this market pushes; the lines within reach where the
-    sharp books that quote this one would be too few with one of them left out.
+    Live and replay read these. One is the 1X2, if its draw gives the probability of a push. The
+    others are the lines within reach, if this line has too few sharp books without one of them.
     """
     market = validated.update.market
     result = result_beside(validated.update)
@@ -98,13 +99,11 @@ def wanted_others(
 
 
 def result_beside(update: MarketUpdate) -> Market | None:
-    """The 1X2 whose draw tells how often this market pushes, None where it says nothing.
-
-    In play a handicap counts from the present score and the 1X2 from 0-0: they agree while the
-    score is level.
-    """
+    """Return the 1X2 whose draw gives the probability that this market pushes, or None."""
     if update.market.kind not in {MarketKind.ASIAN_HANDICAP, MarketKind.MONEY_LINE}:
         return None
+    # In play a handicap counts from the present score and the 1X2 from 0-0. They agree only while
+    # the score is level.
     if update.market.kind is MarketKind.ASIAN_HANDICAP and update.phase is Phase.LIVE:
         score = update.score
         if score is None or score.home != score.away:
@@ -119,7 +118,7 @@ def one_x_two_inputs(
     others: Sequence[ValidatedMarket],
     half_life: float,
 ) -> PoolInputs | None:
-    """The sharp quotes of ``result_beside``, where it is among the others."""
+    """Return the sharp quotes of ``result_beside``; None if there are none among ``others``."""
     wanted = result_beside(validated.update)
     for other in others:
         if (
@@ -132,15 +131,16 @@ def one_x_two_inputs(
 
 
 def _movable(update: MarketUpdate) -> bool:
-    """Whether a line may borrow from its neighbours; not in play, where lines and score move at
-    once.
-    """
+    """Return True if quotes of neighbouring lines may be moved to this one."""
+    # Not in play, where lines and score change at the same time.
     return update.market.kind in LINED and update.phase is not Phase.LIVE
 
 
 def line_from_score(validated: ValidatedMarket) -> int | None:
-    """The line as the rest of the match sees it: totals in play have the goals scored behind
-    them.
+    """Return the line that the rest of the match must reach, in quarter steps.
+
+    A totals line in play is less by the goals scored. None for a market without a line, and for
+    such a total if the score is unknown.
     """
     update = validated.update
     line_q, score = update.market.line_q, update.score
@@ -160,31 +160,29 @@ def neighbours(
     others: Sequence[ValidatedMarket],
     half_life: float,
 ) -> tuple[SharpQuote, ...]:
-    """Sharp quotes of the nearest other lines within reach, one a book."""
+    """Return the sharp quotes of other lines within reach: for each book its nearest line."""
     update = validated.update
     market = update.market
     if market.line_q is None or not _movable(update):
         return ()
+    own_q = market.line_q
+    near = [one for one in others if _is_near(one.update, update)]
+    near.sort(key=lambda one: (abs((one.update.market.line_q or 0) - own_q), one.queue_key))
     found: dict[str, SharpQuote] = {}
-    for other in sorted(
-        others,
-        key=lambda one: (
-            abs((one.update.market.line_q or 0) - (market.line_q or 0)),
-            one.queue_key,
-        ),
-    ):
-        theirs = other.update.market
-        alike = (theirs.period, theirs.kind) == (market.period, market.kind)
-        same_event = other.update.event.event_uid == update.event.event_uid
-        if (
-            not alike
-            or not same_event
-            or theirs.line_q is None
-            or not 0 < abs(theirs.line_q - market.line_q) <= MOST_STEPS
-        ):
-            continue
+    for other in near:
+        line_q = other.update.market.line_q
         for quote in pool_inputs(other, settings, now, half_life).quotes:
-            found.setdefault(
-                quote.book, SharpQuote(quote.book, quote.odds, quote.age_s, theirs.line_q)
-            )
+            found.setdefault(quote.book, SharpQuote(quote.book, quote.odds, quote.age_s, line_q))
     return tuple(found.values())
+
+
+def _is_near(other: MarketUpdate, update: MarketUpdate) -> bool:
+    """Return True if ``other`` is another line of the same market, at most MOST_STEPS away."""
+    theirs, own = other.market, update.market
+    return (
+        (theirs.period, theirs.kind) == (own.period, own.kind)
+        and other.event.event_uid == update.event.event_uid
+        and theirs.line_q is not None
+        and own.line_q is not None
+        and 0 < abs(theirs.line_q - own.line_q) <= MOST_STEPS
+    )

@@ -46,9 +46,9 @@ class DrySpell:
         if has_value:
             self._begun = now
             self._markets.clear()
-        elif any(one.verdict.reason is Reason.EV_TOO_LOW for one in judgements):
-            if len(self._markets) < MOST_MARKETS:
-                self._markets.add(market)
+        too_low = any(one.verdict.reason is Reason.EV_TOO_LOW for one in judgements)
+        if too_low and not has_value and len(self._markets) < MOST_MARKETS:
+            self._markets.add(market)
         if self.is_long(now) and not self._raised:
             return "raise"
         return "clear" if has_value and self._raised is not False else None

@@ -7,7 +7,6 @@ The price of a bettable book is compared with a consensus of the sharp books wit
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import cached_property
 from math import inf
 from types import MappingProxyType
 from typing import NamedTuple
@@ -23,21 +22,13 @@ from keter.domain.signals import (
     details_of,
 )
 from keter.domain.verdicts import Number, Reason, Verdict, accept, reject
-from keter.errors import PricingError
-from keter.pricing.pool import pool_ceiling
-from keter.pricing.selection import Inputs, Priced, SharpQuote, price, steps_moved, wanted_ev_pct
+from keter.pricing.selection import steps_moved, wanted_ev_pct
 from keter.pricing.value import mass_value
 from keter.strategies.value.consensus_inputs import (
     age_s,
-    anchor_wait_s,
-    half_life_s,
-    line_from_score,
-    neighbours,
-    one_x_two_inputs,
-    pool_inputs,
-    upper_names,
 )
 from keter.strategies.value.evidence import Graded, evidence_of, value_reason
+from keter.strategies.value.market_view import MarketView
 from keter.strategies.value.settings import EdgeSettings
 
 
@@ -92,7 +83,7 @@ def evaluate(
     handicap pushes. Where too few sharp books quote this line before kick-off, quotes of
     neighbouring lines are moved to it, by two quarter steps at most. More value is required then.
     """
-    view = _MarketView(validated, settings, now, others)
+    view = MarketView(validated, settings, now, others)
     return [_judge(view, side, seen.get(side)) for side in validated.update.market.sides]
 
 
@@ -119,7 +110,7 @@ def evidence(
     It is stored with a decision that made no signal. Empty if no bettable book had both a price and
     a consensus to compare it with.
     """
-    view = _MarketView(validated, settings, now, others)
+    view = MarketView(validated, settings, now, others)
     index = view.market.sides.index(side)
     return evidence_of(side, index, _graded(view, index), settings)
 
@@ -149,78 +140,7 @@ def decision_on(
     )
 
 
-class _MarketView:
-    """One evaluation of a market: its quotes, and one fair price for each sharp book left out."""
-
-    def __init__(
-        self,
-        validated: ValidatedMarket,
-        settings: EdgeSettings,
-        now: datetime,
-        others: Sequence[ValidatedMarket],
-    ) -> None:
-        self.validated, self.settings, self.now = validated, settings, now
-        self.market = validated.update.market
-        allowed = upper_names(settings.bet_books)
-        named = [(book, book.book.upper()) for book in validated.books]
-        self.bettable = (
-            named if "ALL" in allowed else [(book, name) for book, name in named if name in allowed]
-        )
-        half_life = half_life_s(validated, settings, now)
-        pool = pool_inputs(validated, settings, now, half_life)
-        self.sharps = frozenset([quote.book for quote in pool.quotes])
-        one_x_two = one_x_two_inputs(validated, settings, now, others, half_life)
-        self.inputs = Inputs(self.market.market_id, line_from_score(validated), pool, one_x_two)
-        self._others, self._half_life = others, half_life
-        self._priced: dict[str | None, tuple[Inputs, Priced | Reason]] = {}
-
-    @cached_property
-    def neighbours(self) -> tuple[SharpQuote, ...]:
-        """Sharp quotes of other lines, for a market that too few sharp books quote."""
-        return neighbours(self.validated, self.settings, self.now, self._others, self._half_life)
-
-    @cached_property
-    def anchor_wait_s(self) -> float:
-        """Seconds until the anchor's own price may be bet, if it does not change again."""
-        return anchor_wait_s(self.validated, self.settings)
-
-    @cached_property
-    def ceiling(self) -> tuple[float, ...] | None:
-        """Upper bound, by side, of the probability in any consensus of the market.
-
-        None if there is none: see ``_cannot_reach_min_ev``.
-        """
-        if len(self.inputs.pool.quotes) <= self.settings.min_sharp_sources and self.neighbours:
-            return None
-        _, priced = self.priced_without("")
-        if isinstance(priced, Reason):
-            return None
-        if priced.pool.spread_pct > self.settings.max_consensus_spread_pct:
-            return None
-        return pool_ceiling(priced.pool.fair)
-
-    def priced_without(self, book: str) -> tuple[Inputs, Priced | Reason]:
-        """Return the inputs and the fair price if ``book`` is left out, or why there is none."""
-        left_out = book if book in self.sharps else None
-        if left_out not in self._priced:
-            inputs = self.inputs if left_out is None else self.inputs.without(left_out)
-            if len(inputs.pool.quotes) < self.settings.min_sharp_sources:
-                inputs = inputs.helped_by(
-                    [quote for quote in self.neighbours if quote.book != book]
-                )
-            self._priced[left_out] = inputs, self._price(inputs)
-        return self._priced[left_out]
-
-    def _price(self, inputs: Inputs) -> Priced | Reason:
-        if len(inputs.pool.quotes) < self.settings.min_sharp_sources:
-            return Reason.TOO_FEW_SHARPS
-        try:
-            return price(inputs)
-        except PricingError:
-            return Reason.NO_SOLUTION
-
-
-def _judge(view: _MarketView, side: Outcome, since: datetime | None) -> Judgement:
+def _judge(view: MarketView, side: Outcome, since: datetime | None) -> Judgement:
     index = view.market.sides.index(side)
     graded = _cannot_reach_min_ev(view, index) or _graded(view, index)
     if not graded:
@@ -237,7 +157,7 @@ def _judge(view: _MarketView, side: Outcome, since: datetime | None) -> Judgemen
     return Judgement(side, accept(**numbers), fair, _signal(view, side, index, graded))
 
 
-def _cannot_reach_min_ev(view: _MarketView, index: int) -> list[Graded]:
+def _cannot_reach_min_ev(view: MarketView, index: int) -> list[Graded]:
     """Return the side's best offer if none of its offers can reach MIN_EV_PCT, else an empty list.
 
     The offer is graded against the full consensus, so its verdict is EV_TOO_LOW. This saves one
@@ -270,7 +190,7 @@ def _cannot_reach_min_ev(view: _MarketView, index: int) -> list[Graded]:
     return [_grade(view, best, index)]
 
 
-def _graded(view: _MarketView, index: int) -> list[Graded]:
+def _graded(view: MarketView, index: int) -> list[Graded]:
     """Return every bettable price of a side, graded, the best first."""
     graded = [_grade(view, offer, index) for offer in _offered(view, index)]
     return sorted(
@@ -282,7 +202,7 @@ def _graded(view: _MarketView, index: int) -> list[Graded]:
 _Offered = tuple[float, BookPrices, str]
 
 
-def _offered(view: _MarketView, index: int) -> list[_Offered]:
+def _offered(view: MarketView, index: int) -> list[_Offered]:
     """Return the prices of a side that can be taken."""
     return [
         (odds, book, name)
@@ -291,7 +211,7 @@ def _offered(view: _MarketView, index: int) -> list[_Offered]:
     ]
 
 
-def _grade(view: _MarketView, offer: _Offered, index: int) -> Graded:
+def _grade(view: MarketView, offer: _Offered, index: int) -> Graded:
     """Return how far one book's price gets."""
     odds, book, name = offer
     inputs, priced = view.priced_without(name)
@@ -348,7 +268,7 @@ def _numbers(best: Graded, index: int) -> dict[str, Number]:
 
 
 def _signal(
-    view: _MarketView, side: Outcome, index: int, graded: Sequence[Graded]
+    view: MarketView, side: Outcome, index: int, graded: Sequence[Graded]
 ) -> ConfirmedSignal:
     worth = [one for one in graded if one.reason is Reason.OK]
     priced = worth[0].priced

@@ -1,8 +1,8 @@
-"""The record of an edge decision: every number needed to compute it again, and the steps in words.
+"""The evidence of an edge decision: every number needed to compute it again. Pure.
 
-Evidence is JSON values only. ``offers`` lists the prices judged; each points to one of
-``consensus``, the fair price without that book: its ``inputs`` and the ``result`` they gave.
-``recompute`` runs the inputs through the same code.
+Evidence consists of JSON values. ``offers`` are the prices judged. Each has the index of one of
+``consensus``: the fair price without that book, with its ``inputs`` and ``result``. ``recompute``
+runs the inputs through the same code again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,9 +11,7 @@ from typing import NamedTuple, cast
 import msgspec
 
 from keter.domain.markets import Outcome, line_text, parse_market
-from keter.domain.signals import FairPrice
 from keter.domain.verdicts import Reason
-from keter.errors import PricingError
 from keter.pricing.margin import PARAMETER_NAMES
 from keter.pricing.selection import Inputs, Pooled, PoolInputs, Priced, price, wanted_ev_pct
 from keter.pricing.value import mass_value
@@ -23,7 +21,7 @@ _ROUNDING_PCT = 1e-9
 
 
 class Graded(NamedTuple):
-    """One book's price for a side and how far it got."""
+    """One book's price for a side and how far it got. ``priced`` is None without a consensus."""
 
     reason: Reason
     ev_pct: float
@@ -38,9 +36,9 @@ class Graded(NamedTuple):
 
 
 class JudgedOffer(msgspec.Struct, frozen=True):
-    """A price, the consensus it was held against (an index), and its value per 100 staked.
+    """A price, the index of the consensus it was compared with, and its value per 100 staked.
 
-    ``unsettled_s`` is how long the anchor's own price had still to stand.
+    ``unsettled_s`` are the seconds for which the anchor's own price was not settled yet.
     """
 
     book: str
@@ -54,15 +52,17 @@ class JudgedOffer(msgspec.Struct, frozen=True):
 
 
 class ConsensusRecord(msgspec.Struct, frozen=True):
-    """One fair price: what went in, what came out."""
+    """One fair price with its inputs."""
 
     inputs: Inputs
     result: Priced
 
 
 class Evidence(msgspec.Struct, frozen=True):
-    """``side`` is its name, ``index`` its place among the market's sides; the settings are those
-    that decided.
+    """What one side of a market was judged by.
+
+    ``index`` is the place of ``side`` among the market's sides. The settings are those of the
+    decision.
     """
 
     market_id: str
@@ -78,8 +78,9 @@ class Evidence(msgspec.Struct, frozen=True):
 
 
 class Recomputed(msgspec.Struct, frozen=True):
-    """The evidence with every result computed anew, and the places where a digit differs (none, if
-    all is well).
+    """The evidence with every result computed anew, and where it differs from the stored one.
+
+    ``differences`` is empty if every digit is the same.
     """
 
     evidence: Evidence
@@ -98,7 +99,7 @@ def value_reason(
     *,
     unsettled_s: float = 0.0,
 ) -> Reason:
-    """How far a value gets under the limits of the settings, or of the evidence that kept them."""
+    """Return how far a value gets under the limits of the settings, or of the evidence."""
     if spread_pct > settings.max_consensus_spread_pct:
         return Reason.SPREAD_TOO_WIDE
     if ev_pct + _ROUNDING_PCT < wanted_pct:
@@ -111,30 +112,17 @@ def value_reason(
 def evidence_of(
     side: Outcome, index: int, graded: Sequence[Graded], settings: EdgeSettings
 ) -> dict[str, object]:
-    """The evidence of priced offers as JSON values."""
+    """Return the evidence of the priced offers as JSON values, empty if there are none."""
     if not any(one.priced for one in graded):
         return {}
     records: list[ConsensusRecord] = []
     offers = []
     for one in graded:
-        if one.priced is None:
-            continue
-        record = ConsensusRecord(one.inputs, one.priced)
-        if record not in records:
-            records.append(record)
-        place = records.index(record)
-        offers.append(
-            JudgedOffer(
-                one.book,
-                one.odds,
-                one.text,
-                one.age_s,
-                place,
-                one.ev_pct,
-                one.reason,
-                one.unsettled_s,
-            )
-        )
+        if one.priced is not None:
+            record = ConsensusRecord(one.inputs, one.priced)
+            if record not in records:
+                records.append(record)
+            offers.append(_judged_offer(one, records.index(record)))
     made = Evidence(
         market_id=graded[0].inputs.market_id,
         side=side,
@@ -149,62 +137,28 @@ def evidence_of(
     return cast("dict[str, object]", msgspec.to_builtins(made))
 
 
-def read_evidence(evidence: Mapping[str, object]) -> Evidence:
-    """The evidence of a stored decision. Raises msgspec.ValidationError for anything else."""
-    return msgspec.convert(dict(evidence), Evidence)
-
-
-class Worth(NamedTuple):
-    """The expected value of a price and the least that is asked for, both per 100 staked."""
-
-    ev_pct: float
-    wanted_pct: float
-
-
-def worth_at(fair: FairPrice, book: str, odds: float, min_ev_pct: float) -> Worth | None:
-    """What ``odds`` at ``book`` are worth against the consensus without that book; a moved
-    consensus asks for more.
-
-    None when too few sharp books are left without it, or they give no price. A fair price without
-    evidence is taken as it is.
-    """
-    if not fair.evidence:
-        return Worth(100 * mass_value(fair.win_mass, fair.loss_mass, odds), min_ev_pct)
-    facts = read_evidence(fair.evidence)
-    against = _against(facts, book)
-    if against is None:
-        return None
-    return Worth(
-        100 * mass_value(*against.result.masses(facts.index), odds),
-        wanted_ev_pct(min_ev_pct, against.inputs, odds),
+def _judged_offer(one: Graded, consensus: int) -> JudgedOffer:
+    return JudgedOffer(
+        book=one.book,
+        odds=one.odds,
+        text=one.text,
+        age_s=one.age_s,
+        consensus=consensus,
+        ev_pct=one.ev_pct,
+        reason=one.reason,
+        unsettled_s=one.unsettled_s,
     )
 
 
-def _against(facts: Evidence, book: str) -> ConsensusRecord | None:
-    """The consensus that ``book`` is held against: its own where it was judged, else the best
-    price's without it.
-    """
-    for offer in facts.offers:
-        if offer.book.upper() == book.upper():
-            return facts.consensus[offer.consensus]
-    best = facts.consensus[facts.offers[0].consensus]
-    if book.upper() not in {quote.book for quote in best.inputs.pool.quotes}:
-        return best
-    inputs = best.inputs.without(book.upper())
-    if len(inputs.pool.quotes) < facts.min_sharp_sources:
-        return None
-    try:
-        return ConsensusRecord(inputs, price(inputs))
-    except PricingError:
-        return None
+def read_evidence(evidence: Mapping[str, object]) -> Evidence:
+    """Return the evidence of a stored decision. Raises msgspec.ValidationError if it is none."""
+    return msgspec.convert(dict(evidence), Evidence)
 
 
 def recompute(evidence: Mapping[str, object]) -> Recomputed:
-    """Prices and judges a decision again from its stored inputs and compares with what was stored,
-    to the last digit.
+    """Price and judge a decision again from its stored inputs; compare to the last digit.
 
-    Raises msgspec.ValidationError when it is no evidence, PricingError when the inputs have no
-    price.
+    Raises msgspec.ValidationError if it is no evidence, PricingError if the inputs have no price.
     """
     stored = read_evidence(evidence)
     records = tuple(
@@ -241,7 +195,7 @@ def _differences(path: str, left: object, right: object) -> Sequence[str]:
 
 
 def explain(evidence: Mapping[str, object]) -> str:
-    """The steps of a decision in words and figures, recomputed. Raises as ``recompute``."""
+    """Return the steps of a decision in words and figures, recomputed. Raises as ``recompute``."""
     made = recompute(evidence)
     facts = made.evidence
     lines = [f"{facts.market_id} {facts.side}"]

@@ -101,5 +101,6 @@ class EdgeSettings(Group):
         return checked_books((value,))[0] if value else value
 
     def devig_method(self, kind: MarketKind) -> str:
+        """Return the method of margin removal for a market kind."""
         method: str = getattr(self, f"devig_method_{kind.value}")
         return method

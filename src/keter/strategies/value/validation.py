@@ -1,6 +1,4 @@
-"""The first gate: is this market one we would trade at all, and which of its books may be
-believed?
-"""
+"""The first gate: may this market be priced at all, and with which of its books? Pure."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -19,7 +17,7 @@ _ROUNDING = 1e-9
 
 
 class Dropped(StrEnum):
-    """Why one book's prices were left out of a market that is otherwise fine."""
+    """Why one book's prices were left out of a market that passed."""
 
     STALE = "stale"
     FROM_FUTURE = "from_future"
@@ -32,16 +30,15 @@ class Dropped(StrEnum):
 def validate(
     update: MarketUpdate, settings: ValidationSettings, now: datetime
 ) -> tuple[Verdict, ValidatedMarket | None]:
-    """The verdict on ``update`` at ``now`` and, when it passes, the market with the books that may
-    be used.
+    """Return the verdict on ``update`` at ``now``, with the market if it passes.
 
-    Ages count from the last confirmation of a price; the limit is that of the event's phase. Never
-    raises.
+    The market has only the books that may be used. Ages count from the last confirmation of a
+    price. Never raises.
     """
     refusal = market_refusal(update, settings, now)
     if refusal is not None:
         return refusal, None
-    books, dropped = _sift(update, max_age_s(update.phase, settings), now)
+    books, dropped = _usable_books(update, max_age_s(update.phase, settings), now)
     numbers: dict[str, Number] = {"books": len(books), "dropped": len(dropped)}
     if not books:
         stale = bool(dropped) and set(dropped.values()) <= {Dropped.STALE, Dropped.FROM_FUTURE}
@@ -53,17 +50,15 @@ def validate(
 
 
 def max_age_s(phase: Phase, settings: ValidationSettings) -> float:
-    """How old a confirmation may be, in seconds: in play prices move faster."""
+    """Return how old a confirmation may be, in seconds: in play prices move faster."""
     return settings.max_quote_age_live_s if phase is Phase.LIVE else settings.max_quote_age_s
 
 
 def market_refusal(
     update: MarketUpdate, settings: ValidationSettings, now: datetime
 ) -> Verdict | None:
-    """Why the market as a whole is not traded, None when nothing speaks against it.
-
-    Cheap checks first.
-    """
+    """Return why the market as a whole is not traded, or None."""
+    # Cheap checks first.
     market, event = update.market, update.event
     if not update.active:
         return reject(Reason.MARKET_CLOSED)
@@ -84,8 +79,8 @@ def _wrong_time(
     if kickoff - now > timedelta(hours=settings.horizon_h):
         return reject(Reason.EVENT_TOO_FAR, hours=round((kickoff - now).total_seconds() / 3600, 1))
     if update.phase is not Phase.LIVE:
-        # A price from before kick-off is worthless after it, whatever the settings: the venue has
-        # not moved the row yet.
+        # The venue has not moved the row to the live feed yet. A price from before kick-off is
+        # worthless after it, whatever the settings.
         return (
             reject(Reason.EVENT_STARTED, since_s=(now - kickoff).total_seconds())
             if now >= kickoff
@@ -97,8 +92,9 @@ def _wrong_time(
 
 
 def playable(market: Market, score: Score | None) -> bool:
-    """Whether a market in play can be settled by what we know: the score for handicaps, the clock
-    for the first half.
+    """Return True if we know enough to settle a market in play.
+
+    That is the score, and for the first half also the minute.
     """
     if score is None:
         return False
@@ -108,20 +104,21 @@ def playable(market: Market, score: Score | None) -> bool:
 
 
 def forbidden_kind(market: Market, blacklist: tuple[str, ...]) -> bool:
-    """Whether the kind (``ah``), the period (``ht``) or both (``ht.ah``) are in the list."""
+    """Return True if the kind (``ah``), the period (``ht``) or both (``ht.ah``) are in the list."""
     names = {market.kind.value, market.period.value, f"{market.period.value}.{market.kind.value}"}
     return any(word.lower() in names for word in blacklist)
 
 
 def blacklisted_league(league: str, blacklist: tuple[str, ...]) -> str | None:
-    """The entry that ``league`` contains, ignoring case."""
+    """Return the entry of the list that ``league`` contains, ignoring case, or None."""
     lower = league.lower()
     return next((word for word in blacklist if word.lower() in lower), None)
 
 
-def _sift(
+def _usable_books(
     update: MarketUpdate, age_limit_s: float, now: datetime
 ) -> tuple[tuple[BookPrices, ...], Mapping[str, Dropped]]:
+    """Return the books that may be used, and by book why the others were dropped."""
     kept: dict[str, BookPrices] = {}
     dropped: dict[str, Dropped] = {}
     legs = len(update.market.sides)
@@ -137,9 +134,7 @@ def _sift(
 
 
 def book_fault(prices: BookPrices, legs: int, age_limit_s: float, now: datetime) -> Dropped | None:
-    """What is wrong with one book's prices of a market with ``legs`` sides, None when nothing
-    is.
-    """
+    """Return what is wrong with one book's prices of a market with ``legs`` sides, or None."""
     age_s = (now - prices.confirmed_at).total_seconds()
     if age_s < -FUTURE_TOLERANCE_S:
         return Dropped.FROM_FUTURE
@@ -148,6 +143,7 @@ def book_fault(prices: BookPrices, legs: int, age_limit_s: float, now: datetime)
     odds = [value for value in prices.odds if value is not None]
     if len(odds) != legs or len(prices.odds) != legs:
         return Dropped.INCOMPLETE
-    if not all(1 < value <= LONGEST_ODDS for value in odds):  # not of NaN either
+    # Written so that NaN fails too.
+    if not all(1 < value <= LONGEST_ODDS for value in odds):
         return Dropped.IMPLAUSIBLE
     return Dropped.UNDERROUND if sum([1 / value for value in odds]) < 1 - _ROUNDING else None

@@ -18,7 +18,8 @@ from keter.pricing.goals import fit_total, total_chances
 from keter.pricing.pool import anchored_base
 from keter.strategies.value.consensus_inputs import half_life_s
 from keter.strategies.value.edge import evaluate, evidence, first_seen
-from keter.strategies.value.evidence import explain, recompute, worth_at
+from keter.strategies.value.evidence import explain, recompute
+from keter.strategies.value.recheck import worth_at
 from keter.strategies.value.settings import EdgeSettings
 from tests.kit.signals import NOW, an_event, an_update, prices
 

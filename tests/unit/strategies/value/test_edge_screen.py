@@ -12,7 +12,7 @@ from keter.domain.signals import ValidatedMarket
 from keter.domain.verdicts import Reason
 from keter.pricing.pool import log_pool, pool_ceiling
 from keter.pricing.selection import Inputs, Priced, price
-from keter.strategies.value import edge
+from keter.strategies.value import edge, market_view
 from keter.strategies.value.settings import EdgeSettings
 from tests.kit.signals import NOW, an_update, prices
 
@@ -110,7 +110,7 @@ def consensus_made(patch: pytest.MonkeyPatch, *books: BookPrices) -> int:
         made.append(inputs)
         return price(inputs)
 
-    patch.setattr(edge, "price", counted)
+    patch.setattr(market_view, "price", counted)
     edge.evaluate(ValidatedMarket(an_update(*books), books, {}, NOW), EdgeSettings(), NOW)
     return len(made)
 

@@ -82,7 +82,7 @@ def _checked_legs(
     if any(price is None for price in odds):
         raise IncompleteMarketError(f"a leg has no price: {list(odds)}")
     rates = [exact(rate) for rate in commission] if commission is not None else [Fraction(0)] * legs
-    most = list(limits) if limits is not None else [None] * legs
+    most: list[OddsValue | None] = list(limits) if limits is not None else [None] * legs
     if legs < 2 or len(rates) != legs or len(most) != legs:
         raise IncompleteMarketError(
             f"{legs} odds, {len(rates)} commissions and {len(most)} limits do not make a market"

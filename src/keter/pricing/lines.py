@@ -1,7 +1,7 @@
 """From one line to another: handicaps from 1X2, and prices moved over at most two quarter steps.
 
-* On closing prices, a handicap from the same book's 1X2 is wrong by 0.14 points of probability at
-  half a goal and 1.1 at 1.5.
+* A handicap computed from the same book's 1X2 is wrong by 0.14 points of probability at half a
+  goal. At 1.5 goals it is wrong by 1.1 points (measured on closing prices).
 * So no line beyond ``abs(line) <= 1`` is priced from 1X2 alone, and every step of a move needs more
   edge.
 * Chances are effective probabilities ``e = W/(W+X)``.

@@ -11,7 +11,6 @@ from keter.domain.markets import SIDES, Market, MarketKind, Outcome, Period, par
 from keter.domain.odds import exact
 from keter.domain.settlement import RESULT_STATES, result_halves, settle, unit_profit
 from keter.errors import IncompleteMarketError
-from keter.pricing import expected_value
 from keter.pricing.goals import (
     GoalModel,
     chances,
@@ -22,7 +21,7 @@ from keter.pricing.goals import (
     total_chances,
 )
 from keter.pricing.lines import handicap_chances
-from keter.pricing.value import Chances, variance
+from keter.pricing.value import Chances, expected_value, variance
 
 RESULT_NAMES = dict(
     zip(RESULT_STATES, ("win", "half_win", "push", "half_loss", "loss"), strict=True)

@@ -14,7 +14,8 @@ from scripts.vectors.registry import Inputs, category, given, number
 
 from keter.domain.markets import Market, MarketKind, Outcome, Period, parse_line
 from keter.domain.settlement import result_halves, unit_profit
-from keter.pricing import analytics, devig
+from keter.pricing import analytics
+from keter.pricing.devigging import devig
 from keter.pricing.margin import fair
 
 # Set by the command before any vector runs.

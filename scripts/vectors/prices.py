@@ -8,9 +8,10 @@ from scripts.vectors.registry import Inputs, category, given, number, numbers, p
 from keter.domain.markets import SIDES, MarketKind
 from keter.domain.odds import OddsFormat, StakeConvention, convert, opposing, stake_meaning
 from keter.errors import IncompleteMarketError, NoSolutionError
-from keter.pricing import analytics, consensus, devig
+from keter.pricing import analytics
+from keter.pricing.devigging import devig
 from keter.pricing.margin import METHODS, PARAMETER_NAMES, fair, method_named, raw_probabilities
-from keter.pricing.pool import linear_pool
+from keter.pricing.pool import consensus, linear_pool
 
 NOTHING = 1e-12  # a probability that is exactly 0 comes out within rounding of it
 ABSENT = "missing"

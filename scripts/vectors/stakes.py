@@ -11,7 +11,7 @@ from scripts.vectors.registry import Inputs, category, given, number, numbers
 from keter.domain.markets import Outcome
 from keter.domain.odds import convert, exact
 from keter.pricing import arbitrage as arb
-from keter.pricing import expected_value, kelly, ladders, making, matched, staking
+from keter.pricing import ladders, making, matched, staking
 from keter.pricing.exposure import (
     Direction,
     LineStake,
@@ -23,7 +23,8 @@ from keter.pricing.exposure import (
     worst_case_loss,
 )
 from keter.pricing.joint import LineBet, kelly_joint
-from keter.pricing.value import Chances, effective_odds
+from keter.pricing.staking import kelly
+from keter.pricing.value import Chances, effective_odds, expected_value
 
 PARTS = {"full": 1.0, "half": 0.5, "quarter": 0.25}
 

@@ -1,6 +1,4 @@
-"""Telling edge from luck: closing line value, yields and their t-values, scoring rules,
-calibration, drawdown.
-"""
+"""Measures that separate edge from luck: closing line value, yield, scores, calibration."""
 
 from collections.abc import Iterable, Sequence
 from math import exp, inf, isfinite, log, sqrt
@@ -10,13 +8,13 @@ from keter.errors import IncompleteMarketError, InvalidOddsError
 from keter.pricing.margin import fair
 from keter.pricing.value import effective_odds
 
-_Z95 = 1.959963984540054
+_Z95 = 1.959963984540054  # standard normal quantile of a two-sided 95 % interval
 
 
 def clv(odds: float, closing_odds: Sequence[float], index: int, method: str = "power") -> float:
-    """Closing line value ``o * q - 1`` of a bet on leg ``index``, ``q`` fair by ``method``.
+    """Return the closing line value ``o * q - 1`` of a bet on leg ``index``.
 
-    Raises a PricingError.
+    ``q`` is the fair closing probability of the leg by ``method``. Raises a PricingError.
     """
     q = fair(closing_odds, method).p
     if not 0 <= index < len(q):
@@ -25,18 +23,20 @@ def clv(odds: float, closing_odds: Sequence[float], index: int, method: str = "p
 
 
 def raw_clv(odds: float, closing: float) -> float:
-    """``o / o_close - 1``: flatters by the closing margin."""
+    """Return ``o / o_close - 1``, which is too high by the closing margin."""
     return effective_odds(odds) / effective_odds(closing) - 1
 
 
 def log_clv(odds: float, closing_odds: Sequence[float], index: int, method: str = "power") -> float:
-    """``ln(o * q)``: adds up over bets. Raises a PricingError."""
+    """Return ``ln(o * q)``, which may be summed over bets. Raises a PricingError."""
     return log(1 + clv(odds, closing_odds, index, method))
 
 
 class Yield(NamedTuple):
-    """Results of bets: ``sd`` of profit per unit (n - 1), ``t`` of the mean; None where they are
-    not defined.
+    """Results of bets.
+
+    ``sd`` is the standard deviation (n - 1) of profit per unit, ``t`` the t-value of its mean. Both
+    are None where they are not defined.
     """
 
     n: int
@@ -48,12 +48,12 @@ class Yield(NamedTuple):
 
 
 def yield_stats(profits: Sequence[float], stakes: Sequence[float] | None = None) -> Yield:
-    """Yield (profit / turnover) of bets in time order, with the one-sample t of the per-unit
-    returns.
+    """Return the yield (profit / turnover) of bets in time order.
 
-    ``profits`` are in money, ``stakes`` 1 each where not given. Bets of one match or day are
-    correlated: see ``clustered_ratio``. Raises InvalidOddsError for no bets, a result that is not
-    finite, a stake that is not positive.
+    ``profits`` are in money; ``stakes`` are 1 each if not given. The t-value is the one-sample t of
+    the returns per unit. Bets of one match or day are correlated: see ``clustered_ratio``.
+
+    Raises InvalidOddsError for no bets, a result that is not finite, a stake that is not positive.
     """
     staked = list(stakes) if stakes is not None else [1.0] * len(profits)
     if (
@@ -79,14 +79,20 @@ def _sd_and_t(values: Sequence[float]) -> tuple[float | None, float | None]:
 
 
 def mean_t(values: Sequence[float]) -> tuple[float, float | None]:
-    """The mean and its one-sample t-value, None where there is no spread."""
+    """Return the mean and its one-sample t-value, None where there is no spread.
+
+    Raises InvalidOddsError for no values.
+    """
     if not values:
         raise InvalidOddsError("the mean of nothing")
     return sum(values) / len(values), _sd_and_t(values)[1]
 
 
 class ClusteredRatio(NamedTuple):
-    """A ratio of sums with its cluster-robust standard error, None below two clusters."""
+    """A ratio of sums with its cluster-robust standard error.
+
+    ``error`` is None below two clusters.
+    """
 
     value: float
     error: float | None
@@ -100,10 +106,10 @@ class ClusteredRatio(NamedTuple):
 def clustered_ratio(
     tops: Sequence[float], bottoms: Sequence[float], clusters: Sequence[str]
 ) -> ClusteredRatio:
-    """``sum tops / sum bottoms`` when the rows of one cluster (match, day) stand or fall together:
-    linearised error.
+    """Return ``sum tops / sum bottoms`` with a linearised standard error.
 
-    Raises InvalidOddsError when the bottoms sum to nothing.
+    Rows of one cluster (match, day) are correlated. Raises InvalidOddsError unless the sum of the
+    bottoms is positive.
     """
     total = sum(bottoms)
     if total <= 0:
@@ -120,8 +126,10 @@ def clustered_ratio(
 
 
 class YieldOutlook(NamedTuple):
-    """What a yield would show: standard deviation of a bet, t after n bets, bets until t = 2
-    (infinite at yield 0).
+    """What a yield would show.
+
+    ``sigma`` is the standard deviation of a bet, ``t`` the t-value after n bets. ``bets_for_t2`` is
+    the number of bets until t = 2, infinite at yield 0.
     """
 
     sigma: float
@@ -130,8 +138,9 @@ class YieldOutlook(NamedTuple):
 
 
 def yield_outlook(n: float, yield_: float, odds: float) -> YieldOutlook:
-    """Closed form for flat bets at ``odds``: ``sigma = sqrt((1+y)(o-1-y))``. Raises
-    InvalidOddsError.
+    """Return the outlook of ``n`` flat bets at ``odds``: ``sigma = sqrt((1+y)(o-1-y))``.
+
+    Raises InvalidOddsError if no hit rate gives the yield.
     """
     inner = (1 + yield_) * (effective_odds(odds) - 1 - yield_)
     if not (inner >= 0 and 0 < n < inf):
@@ -142,8 +151,9 @@ def yield_outlook(n: float, yield_: float, odds: float) -> YieldOutlook:
 
 
 def max_drawdown(profits: Iterable[float]) -> float:
-    """The deepest fall of the running sum below its earlier peak (the start counts as one), as a
-    positive number.
+    """Return the deepest fall of the running sum below its earlier peak, as a positive number.
+
+    The start counts as a peak.
     """
     level = peak = deepest = 0.0
     for profit in profits:
@@ -154,8 +164,10 @@ def max_drawdown(profits: Iterable[float]) -> float:
 
 
 class Scores(NamedTuple):
-    """Mean Brier (sum over outcomes), log-loss (natural) and ranked probability score (divided by
-    outcomes - 1).
+    """Mean scores of forecasts.
+
+    Brier is the sum over outcomes, log-loss has the natural logarithm, the ranked probability score
+    (``rps``) is divided by outcomes - 1.
     """
 
     brier: float
@@ -164,11 +176,11 @@ class Scores(NamedTuple):
 
 
 def scores(forecasts: Sequence[Sequence[float]], happened: Sequence[int]) -> Scores:
-    """Scores forecasts of ordered outcomes against what happened, an index each; lower is better.
+    """Score forecasts of ordered outcomes against what happened; lower is better.
 
-    Log-loss is infinite where something of probability 0 happened. Raises IncompleteMarketError for
-    lists of other lengths or an index out of range, InvalidOddsError for numbers that are no
-    probabilities.
+    ``happened`` has the index of an outcome for each forecast. Log-loss is infinite where something
+    of probability 0 happened. Raises IncompleteMarketError for lists of other lengths or an index
+    out of range, InvalidOddsError for numbers that are no probabilities.
     """
     if not forecasts or len(forecasts) != len(happened):
         raise IncompleteMarketError(
@@ -200,7 +212,7 @@ class Interval(NamedTuple):
 
 
 def wilson(hits: int, n: int, z: float = _Z95) -> Interval:
-    """Wilson's interval of a proportion.
+    """Return Wilson's interval of a proportion.
 
     Raises InvalidOddsError unless 0 <= hits <= n and n > 0.
     """
@@ -215,8 +227,9 @@ def wilson(hits: int, n: int, z: float = _Z95) -> Interval:
 
 
 class Bin(NamedTuple):
-    """Forecasts of like size: how many, their mean, how often it happened, and Wilson's interval of
-    that.
+    """Forecasts of similar size: how many, their mean, and how often the event happened.
+
+    ``interval`` is Wilson's interval of ``rate``.
     """
 
     n: int
@@ -226,7 +239,7 @@ class Bin(NamedTuple):
 
 
 def calibration(p: Sequence[float], happened: Sequence[bool], bins: int = 10) -> list[Bin]:
-    """Reliability in bins of equal count.
+    """Return the reliability of forecasts in bins of equal count.
 
     Raises IncompleteMarketError for lists of other lengths.
     """
@@ -250,10 +263,10 @@ def calibration(p: Sequence[float], happened: Sequence[bool], bins: int = 10) ->
 
 
 def calibration_slope(forecasts: Sequence[Sequence[float]], happened: Sequence[int]) -> float:
-    """The k that minimises log-loss of ``p^k`` renormalised: 1 is calibrated, above 1 the forecasts
-    are too timid.
+    """Return the k that minimises the log-loss of ``p^k``, renormalised.
 
-    Newton on a convex function. Raises IncompleteMarketError or InvalidOddsError.
+    1 is calibrated; above 1 the forecasts are too near to each other. Solved by Newton's method on
+    a convex function. Raises IncompleteMarketError or InvalidOddsError.
     """
     scores(forecasts, happened)
     logs = [[log(x) for x in p] if min(p) > 0 else None for p in forecasts]
@@ -274,7 +287,7 @@ def calibration_slope(forecasts: Sequence[Sequence[float]], happened: Sequence[i
 
 
 def _moments(logs: Sequence[float], k: float) -> tuple[float, float]:
-    """Mean and mean square of ``ln p`` under ``p^k`` renormalised."""
+    """Return mean and mean square of ``ln p`` under ``p^k``, renormalised."""
     weights = [exp(k * x) for x in logs]
     total = sum(weights)
     first = sum(w * x for w, x in zip(weights, logs, strict=True)) / total

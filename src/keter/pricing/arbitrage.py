@@ -1,6 +1,6 @@
-"""Arbitrage, back against lay, and middles.
+"""Arbitrage, back against lay, and middles, in exact fractions.
 
-Exact fractions; rounding is done once and the result judged after it.
+Stakes are rounded once, and the result is judged after rounding.
 """
 
 from collections.abc import Sequence
@@ -16,12 +16,11 @@ Fractions = tuple[Fraction, ...]
 
 
 class Arbitrage(NamedTuple):
-    """Equal-return stakes.
+    """Stakes with equal returns.
 
-    ``is_arb`` judges the exact prices; ``worst_profit`` what is left after rounding the stakes.
-
-    ``profits`` are by outcome, from the rounded stakes; ``roi`` is per unit of ``total``, before
-    rounding.
+    * ``is_arb`` judges the exact prices.
+    * ``roi`` is the profit per unit of ``total``, before rounding.
+    * ``profits`` are by outcome, from the rounded stakes; ``worst_profit`` is the least of them.
     """
 
     effective_odds: Fractions
@@ -44,21 +43,16 @@ def arbitrage(
     unit: OddsValue = "0.01",
     rounding: str = "half_up",
 ) -> Arbitrage:
-    """Split ``total`` over the outcomes of one market so that each returns alike.
+    """Split ``total`` over the outcomes of one market so that all return the same.
 
-    ``commission`` is per leg, on net winnings; ``limits`` are the largest stakes accepted; ``unit``
-    what stakes are rounded to (``half_up``, ``down`` or ``up``). Raises IncompleteMarketError below
-    two legs or for lists of other lengths, InvalidOddsError for numbers out of range.
+    * ``commission`` is per leg, on net winnings.
+    * ``limits`` are the largest stakes accepted, None where there is no limit.
+    * ``unit`` is what stakes are rounded to, by ``rounding``: ``half_up``, ``down`` or ``up``.
+
+    Raises IncompleteMarketError below two legs or for lists of other lengths, InvalidOddsError for
+    numbers out of range.
     """
-    legs = len(odds)
-    if any(price is None for price in odds):
-        raise IncompleteMarketError(f"a leg has no price: {list(odds)}")
-    rates = [exact(rate) for rate in commission] if commission is not None else [Fraction(0)] * legs
-    most = list(limits) if limits is not None else [None] * legs
-    if legs < 2 or len(rates) != legs or len(most) != legs:
-        raise IncompleteMarketError(
-            f"{legs} odds, {len(rates)} commissions and {len(most)} limits do not make a market"
-        )
+    rates, most = _checked_legs(odds, commission, limits)
     effective = tuple(
         after_commission(price, rate) for price, rate in zip(odds, rates, strict=True)
     )
@@ -74,21 +68,33 @@ def arbitrage(
     stakes = tuple(used / (e * booksum) for e in effective)
     rounded = tuple(round_to_unit(stake, unit, rounding) for stake in stakes)
     profits = tuple(stake * e - sum(rounded) for stake, e in zip(rounded, effective, strict=True))
-    return Arbitrage(
-        effective,
-        booksum,
-        booksum < 1,
-        1 / booksum - 1,
-        used,
-        stakes,
-        rounded,
-        profits,
-        min(profits),
-    )
+    is_arb, roi, worst = booksum < 1, 1 / booksum - 1, min(profits)
+    return Arbitrage(effective, booksum, is_arb, roi, used, stakes, rounded, profits, worst)
+
+
+def _checked_legs(
+    odds: Sequence[OddsValue],
+    commission: Sequence[OddsValue] | None,
+    limits: Sequence[OddsValue | None] | None,
+) -> tuple[list[Fraction], list[OddsValue | None]]:
+    """Return the commission and the limit of each leg."""
+    legs = len(odds)
+    if any(price is None for price in odds):
+        raise IncompleteMarketError(f"a leg has no price: {list(odds)}")
+    rates = [exact(rate) for rate in commission] if commission is not None else [Fraction(0)] * legs
+    most: list[OddsValue | None] = list(limits) if limits is not None else [None] * legs
+    if legs < 2 or len(rates) != legs or len(most) != legs:
+        raise IncompleteMarketError(
+            f"{legs} odds, {len(rates)} commissions and {len(most)} limits do not make a market"
+        )
+    return rates, most
 
 
 def after_commission(odds: OddsValue, commission: OddsValue) -> Fraction:
-    """``1 + (o-1)(1-c)``. Raises InvalidOddsError."""
+    """Return ``1 + (o-1)(1-c)``: the odds after commission on net winnings.
+
+    Raises InvalidOddsError for a commission outside [0, 1).
+    """
     rate = exact(commission)
     if not 0 <= rate < 1:
         raise InvalidOddsError(f"commission is a share of winnings from 0 to below 1: {commission}")
@@ -96,7 +102,10 @@ def after_commission(odds: OddsValue, commission: OddsValue) -> Fraction:
 
 
 def round_to_unit(amount: Fraction, unit: OddsValue, rounding: str = "half_up") -> Fraction:
-    """``amount`` (not negative) as a multiple of ``unit``: ``half_up``, ``down`` or ``up``."""
+    """Round ``amount`` (not negative) to a multiple of ``unit``: ``half_up``, ``down`` or ``up``.
+
+    Raises ValueError for another rounding or a unit that is not positive.
+    """
     step = exact(unit)
     if rounding not in {"half_up", "down", "up"} or step <= 0:
         raise ValueError(f"cannot round to {unit} by {rounding!r}")
@@ -110,8 +119,9 @@ def round_to_unit(amount: Fraction, unit: OddsValue, rounding: str = "half_up") 
 
 
 class BackLay(NamedTuple):
-    """A back against a lay of the same selection: equalising lay stake, liability, profit both
-    ways.
+    """A back against a lay of the same selection.
+
+    ``lay_stake`` makes both results pay the same ``profit``; ``liability`` is the lay's risk.
     """
 
     lay_stake: Fraction
@@ -123,15 +133,12 @@ class BackLay(NamedTuple):
 def back_lay(
     stake: OddsValue, back_odds: OddsValue, lay_odds: OddsValue, commission: OddsValue = 0
 ) -> BackLay:
-    """Lays off a back so that both results pay alike; an arbitrage iff ``B(1-c) > l - c``.
+    """Lay off a back so that both results pay the same.
 
-    Raises InvalidOddsError.
+    It is an arbitrage if and only if ``B(1-c) > l - c``. Raises InvalidOddsError.
     """
-    back, lay, rate = (
-        to_decimal(back_odds, "decimal"),
-        to_decimal(lay_odds, "decimal"),
-        exact(commission),
-    )
+    back, lay = to_decimal(back_odds, "decimal"), to_decimal(lay_odds, "decimal")
+    rate = exact(commission)
     after_commission(lay, rate)
     lay_stake = exact(stake) * back / (lay - rate)
     profit = lay_stake * (1 - rate) - exact(stake)
@@ -148,8 +155,9 @@ class TotalsLeg(NamedTuple):
 
 
 class Middle(NamedTuple):
-    """A middle over a distribution of totals: both win with ``p_middle``; worst case and value of
-    the two stakes.
+    """A middle over a distribution of totals.
+
+    Both bets win with probability ``p_middle``. ``worst`` and ``ev`` are of both stakes together.
     """
 
     profit_by_total: dict[int, Fraction]
@@ -161,9 +169,10 @@ class Middle(NamedTuple):
 def middle(
     over: TotalsLeg, under: TotalsLeg, p_total: Sequence[float] = (), totals: int = 7
 ) -> Middle:
-    """Two totals bets settled at each total; ``p_total[n]`` is P(n goals), where a value is wanted.
+    """Settle two totals bets at each total.
 
-    Raises InvalidOddsError; ValueError for a line that is no multiple of a quarter.
+    ``p_total[n]`` is P(n goals), given where an expected value is wanted. Raises InvalidOddsError,
+    and ValueError for a line that is no multiple of a quarter.
     """
     count = max(totals, len(p_total))
     parts = [[_totals_profit(leg, total) for total in range(count)] for leg in (over, under)]

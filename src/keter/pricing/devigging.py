@@ -1,4 +1,4 @@
-"""``devig``: the one entry to margin removal, for a market or an array of them."""
+"""``devig``: the entry to margin removal, for one market or an array of markets."""
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, overload
@@ -23,15 +23,17 @@ def devig(
     odds: Sequence[Sequence[float]], method: str = "power", *, legs: int | None = None
 ) -> "NDArray[Any]": ...
 def devig(odds: Any, method: str = "power", *, legs: int | None = None) -> Any:
-    """Fair probabilities from decimal odds.
+    """Return the fair probabilities of decimal odds.
 
-    ``odds`` is one market (a sequence: the result is a tuple) or ``(n, k)`` markets of k legs (the
-    result is an array of the same shape). ``legs`` is the number of selections the market kind
-    declares, where known. Methods: ``multiplicative``, ``additive``, ``power``, ``shin``,
-    ``odds_ratio``, ``balanced_book``, ``goto``, ``jsd``.
+    * ``odds`` is one market, a sequence; the result is then a tuple. An array of one dimension
+      gives an array.
+    * Or it is ``(n, k)`` markets of k legs; the result is then an array of the same shape.
+    * ``legs`` is the number of selections that the market kind has, where known.
+    * ``method`` is ``multiplicative``, ``additive``, ``power``, ``shin``, ``odds_ratio``,
+      ``balanced_book``, ``goto`` or ``jsd``.
 
     Raises IncompleteMarketError, InvalidOddsError or NoSolutionError, for an array with the number
-    of the first row concerned; ValueError for an unknown method.
+    of the first row concerned. Raises ValueError for an unknown method.
     """
     dimensions = getattr(odds, "ndim", None)
     if not dimensions and not isinstance(odds, list | tuple):
@@ -41,6 +43,7 @@ def devig(odds: Any, method: str = "power", *, legs: int | None = None) -> Any:
     elif dimensions is not None or (
         odds and hasattr(odds[0], "__len__") and not isinstance(odds[0], str | bytes)
     ):
+        # One market needs no numpy: only an array loads it.
         from keter.pricing.kernels import devig_array
 
         return devig_array(odds, method, legs=legs)
@@ -53,8 +56,9 @@ def devig(odds: Any, method: str = "power", *, legs: int | None = None) -> Any:
 
 
 def _listed(odds: object) -> list[Any]:
-    """Any other ordered iterable as a list; text, sets, mappings and single numbers (numpy's too)
-    are no market.
+    """Return any other ordered iterable as a list.
+
+    Raises IncompleteMarketError for text, sets, mappings and single numbers (numpy's too).
     """
     if (
         getattr(odds, "ndim", 1) == 0

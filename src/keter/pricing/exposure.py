@@ -1,9 +1,8 @@
-"""What a set of bets pays in each outcome: netting is in the vector, the worst case is its minimum.
+"""What a set of bets pays in each outcome, in exact fractions.
 
-Exact.
-
-``keter.domain.exposure`` caps real stakes in minor units; this is the library's general form, with
-lays, exchange orders and commission, for any set of outcomes or the score grid.
+The vector of profits nets all bets; the worst case is its minimum. ``keter.domain.exposure`` caps
+real stakes in minor units. This is the general form, with lays, exchange orders and commission, for
+any set of outcomes or the score grid.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,8 +24,9 @@ class Direction(StrEnum):
 
 
 class Position(NamedTuple):
-    """A matched bet or an open order on one or more outcomes together, at decimal odds; the stake
-    is the backer's.
+    """A matched bet or an open order on one or more outcomes together, at decimal odds.
+
+    ``stake`` is the backer's, also of a lay.
     """
 
     direction: Direction
@@ -36,8 +36,9 @@ class Position(NamedTuple):
 
 
 class LineStake(NamedTuple):
-    """A stake on a selection of a match; ``start`` is the score from which an in-play handicap
-    counts.
+    """A stake on a selection of a match.
+
+    ``start`` is the score from which an in-play handicap counts.
     """
 
     market: Market
@@ -48,9 +49,9 @@ class LineStake(NamedTuple):
 
 
 def outcome_pnl(outcomes: Sequence[str], positions: Iterable[Position]) -> Pnl:
-    """Profit in each outcome before commission.
+    """Return the profit in each outcome before commission.
 
-    Raises InvalidOddsError; ValueError for an unknown outcome or stake.
+    Raises InvalidOddsError, and ValueError for an unknown outcome or a negative stake.
     """
     pnl = dict.fromkeys(outcomes, Fraction(0))
     for position in positions:
@@ -60,7 +61,10 @@ def outcome_pnl(outcomes: Sequence[str], positions: Iterable[Position]) -> Pnl:
 
 
 def net_of_commission(pnl: Mapping[str, Fraction], commission: OddsValue) -> Pnl:
-    """Commission is charged on the market's net winnings: positions are netted first."""
+    """Return the profits after commission on the market's net winnings.
+
+    ``pnl`` is of all positions together: they are netted first.
+    """
     rate = exact(commission)
     return {
         outcome: amount * (1 - rate) if amount > 0 else amount for outcome, amount in pnl.items()
@@ -70,7 +74,10 @@ def net_of_commission(pnl: Mapping[str, Fraction], commission: OddsValue) -> Pnl
 def with_orders(
     outcomes: Sequence[str], pnl: Mapping[str, Fraction], orders: Iterable[Position]
 ) -> Pnl:
-    """The vector with open orders counted only where they hurt: any part of them may be matched."""
+    """Return the profits with each open order counted only in outcomes where it loses.
+
+    Any part of an order may be matched, so its winnings do not count.
+    """
     worst = dict(pnl)
     for order in orders:
         for outcome, amount in _contribution(outcomes, order).items():
@@ -79,14 +86,14 @@ def with_orders(
 
 
 def worst_case_loss(pnl: Mapping[str, Fraction]) -> Fraction:
-    """The largest loss as a positive number, 0 when no outcome loses."""
+    """Return the largest loss as a positive number, 0 if no outcome loses."""
     return max(Fraction(0), -min(pnl.values()))
 
 
 def score_pnl(bets: Sequence[LineStake], goals: int = GRID_GOALS) -> dict[Goals, Fraction]:
-    """Profit at every score from 0-0 to ``goals - 1`` each, settled as a venue would.
+    """Return the profit at every score from 0-0 to ``goals - 1`` each, settled as a venue would.
 
-    Raises InvalidOddsError; ValueError for a side the market does not have.
+    Raises InvalidOddsError, and ValueError for a side that the market does not have.
     """
     stakes = [(bet, exact(bet.stake), str(to_decimal(bet.odds, "decimal"))) for bet in bets]
     return {
@@ -106,7 +113,7 @@ def score_pnl(bets: Sequence[LineStake], goals: int = GRID_GOALS) -> dict[Goals,
 
 
 def covers_every_score(bets: Sequence[LineStake], goals: int = GRID_GOALS) -> bool:
-    """Whether no score leaves a loss: the test of an arbitrage, push states included."""
+    """Return whether no score leaves a loss: the test of an arbitrage, pushes included."""
     return min(score_pnl(bets, goals).values()) >= 0
 
 

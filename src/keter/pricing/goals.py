@@ -1,8 +1,13 @@
 """Goal models: independent Poisson, and Dixon-Coles' correction of the four lowest scores (1997).
 
-Dixon-Coles multiplies (0,0) by ``1 - lam*mu*rho``, (0,1) by ``1 + lam*rho``, (1,0) by ``1 +
-mu*rho``, (1,1) by ``1 - rho`` (home goals first); rho is usually negative, which raises draws. Pure
-Python: one match costs microseconds.
+Dixon-Coles multiplies, home goals first:
+
+* (0,0) by ``1 - lam*mu*rho``
+* (0,1) by ``1 + lam*rho``
+* (1,0) by ``1 + mu*rho``
+* (1,1) by ``1 - rho``
+
+rho is usually negative, which raises draws. Pure Python: one match costs microseconds.
 """
 
 from functools import lru_cache
@@ -29,7 +34,7 @@ class GoalModel(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def poisson(mean: float, size: int) -> tuple[float, ...]:
-    """Probabilities of 0..size-1 goals."""
+    """Return the probabilities of 0 to size-1 goals."""
     p = exp(-mean)
     row = [p]
     for n in range(1, size):
@@ -39,7 +44,10 @@ def poisson(mean: float, size: int) -> tuple[float, ...]:
 
 
 def grid_size(*means: float) -> int:
-    """Goals to count so that less than 1e-12 of the probability is left out; at least 16."""
+    """Return how many goals to count so that less than 1e-12 of the probability is left out.
+
+    It is at least 16. Raises InvalidOddsError for a mean not above 0 or beyond MOST_GOALS.
+    """
     for mean in means:
         if not (isfinite(mean) and 0 < mean <= MOST_GOALS):
             raise InvalidOddsError(
@@ -50,7 +58,7 @@ def grid_size(*means: float) -> int:
 
 
 def score_grid(model: GoalModel, size: int | None = None) -> list[list[float]]:
-    """``grid[h][a]``, summing to 1.
+    """Return the probabilities ``grid[h][a]`` of all scores, summing to 1.
 
     Raises InvalidOddsError for impossible means, NoSolutionError for an impossible rho.
     """
@@ -76,12 +84,12 @@ def score_grid(model: GoalModel, size: int | None = None) -> list[list[float]]:
 
 
 def chances(model: GoalModel, market: Market, side: Outcome) -> Chances:
-    """The five results of a bet under the model. Raises as ``score_grid``."""
+    """Return the chances of a bet's five results under the model. Raises as ``score_grid``."""
     return grid_chances(tuple(map(tuple, score_grid(model))), market, side)
 
 
 def grid_chances(grid: tuple[tuple[float, ...], ...], market: Market, side: Outcome) -> Chances:
-    """The five results of a bet over a grid of scores, settled as a venue would."""
+    """Return the chances of a bet's five results over a grid of scores, settled as by a venue."""
     masses = [0.0] * 5
     for (home, away), p in representative_scores(grid, market.kind).items():
         masses[2 - result_halves(market, side, home, away)] += p
@@ -91,8 +99,9 @@ def grid_chances(grid: tuple[tuple[float, ...], ...], market: Market, side: Outc
 def representative_scores(
     grid: tuple[tuple[float, ...], ...], kind: MarketKind
 ) -> dict[tuple[int, int], float]:
-    """One score for every total (or every margin) with the probability of them all: what settlement
-    needs to tell apart.
+    """Return one score for every total (every margin for other kinds) with its probability.
+
+    Settlement depends on the total or the margin alone, so fewer scores must be settled.
     """
     masses: dict[int, float] = {}
     by_total = kind == MarketKind.OVER_UNDER
@@ -104,15 +113,16 @@ def representative_scores(
 
 
 def home_draw_away(model: GoalModel) -> tuple[float, float, float]:
-    """Probabilities of the three results. Raises as ``score_grid``."""
+    """Return the probabilities of home win, draw and away win. Raises as ``score_grid``."""
     market = Market(Period.FULL_TIME, MarketKind.ONE_X_TWO)
     sides = tuple(chances(model, market, side).win for side in market.sides)
     return sides[0], sides[1], sides[2]
 
 
 def margin_p(model: GoalModel, margin: int) -> float:
-    """P(home goals - away goals = margin) of the independent part (rho ignored): a Skellam
-    probability.
+    """Return P(home goals - away goals = margin), a Skellam probability.
+
+    rho is ignored.
     """
     n = grid_size(model.home, model.away)
     home, away = poisson(model.home, n), poisson(model.away, n)
@@ -123,11 +133,10 @@ def margin_p(model: GoalModel, margin: int) -> float:
 
 @lru_cache(maxsize=4096)
 def fit_home_away(p_home: float, p_away: float) -> GoalModel:
-    """The independent Poisson model with these chances of a home and an away win: Newton on the
-    logarithms of the means.
+    """Return the independent Poisson model with these chances of a home and an away win.
 
-    Raises InvalidOddsError unless both are positive and leave room for a draw, NoSolutionError when
-    no model fits.
+    Solved by Newton's method on the logarithms of the means. Raises InvalidOddsError unless both
+    chances are positive and leave room for a draw, NoSolutionError if no model fits.
     """
     if not (p_home > 0 and p_away > 0 and p_home + p_away < 1):
         raise InvalidOddsError(
@@ -164,8 +173,9 @@ def _win_chances(lam: float, mu: float) -> tuple[float, float, float, float, flo
 
 
 def total_chances(mean: float, line_q: int, side: Outcome = Outcome.OVER) -> Chances:
-    """The five results of a totals bet when the goals of both sides are Poisson with ``mean``
-    together.
+    """Return the chances of a totals bet's five results.
+
+    The goals of both sides together are Poisson with ``mean``.
     """
     row = poisson(mean, grid_size(mean))
     market = Market(Period.FULL_TIME, MarketKind.OVER_UNDER, line_q)
@@ -177,11 +187,10 @@ def total_chances(mean: float, line_q: int, side: Outcome = Outcome.OVER) -> Cha
 
 @lru_cache(maxsize=4096)
 def fit_total(p_over: float, line_q: int) -> float:
-    """The Poisson mean at which ``over`` the line has this effective probability (on half lines
-    P(over)).
+    """Return the Poisson mean at which over has the effective probability ``p_over``.
 
-    Raises InvalidOddsError for a number that is no probability or a line below half a goal,
-    NoSolutionError if none fits.
+    On half lines that is P(over). ``line_q`` counts quarter goals. Raises InvalidOddsError for a
+    number that is no probability or a line below a quarter goal, NoSolutionError if no mean fits.
     """
     if not 0 < p_over < 1 or line_q < 1:
         raise InvalidOddsError(f"no over/under chance {p_over} at line {line_q / 4:g}")
@@ -200,8 +209,9 @@ def fit_total(p_over: float, line_q: int) -> float:
 
 
 def _effective_over(mean: float, line_q: int) -> tuple[float, float]:
-    """W/(W+X) of over, and its derivative by the mean: d P(T > n) = p(n), d p(n) = p(n-1) -
-    p(n).
+    """Return W/(W+X) of over, and its derivative by the mean.
+
+    The derivatives are d P(T > n) = p(n) and d p(n) = p(n-1) - p(n).
     """
     n = (line_q + 1) // 4
     row = poisson.__wrapped__(mean, n + 1)
@@ -216,12 +226,13 @@ def _effective_over(mean: float, line_q: int) -> tuple[float, float]:
 
 
 def fit_home_away_total(p_home: float, p_away: float, p_over: float, line_q: int = 10) -> GoalModel:
-    """The Dixon-Coles model with these chances of home, away and over: one consistent grid for
-    joint staking.
+    """Return the Dixon-Coles model with these chances of home, away and over.
 
-    The total is untouched by rho and fixes the sum of the means; rho moves home and away wins
-    alike, so their difference fixes the split; the draw then fixes rho. Raises InvalidOddsError or
-    NoSolutionError.
+    It gives one consistent grid for joint staking. Raises InvalidOddsError or NoSolutionError.
+
+    * rho does not change the total, so the total fixes the sum of the means.
+    * rho changes home and away wins equally, so their difference fixes the split.
+    * The draw then fixes rho.
     """
     mean = fit_total(p_over, line_q)
     target = p_home - p_away

@@ -1,8 +1,7 @@
-"""Long's method: every leg is moved by the same Jensen-Shannon distance between (p, 1-p) and (r,
-1-r).
+"""Long's method: every leg is moved by the same Jensen-Shannon distance.
 
-The distance is the square root of the mean Kullback-Leibler divergence to the midpoint, natural
-logarithm.
+The distance is between (p, 1-p) and (r, 1-r). It is the square root of the mean Kullback-Leibler
+divergence to the midpoint, with the natural logarithm.
 """
 
 from collections.abc import Sequence
@@ -11,14 +10,15 @@ from math import log, log1p, sqrt
 from keter.errors import NoSolutionError
 
 _STEPS = 200
+# Coefficients of the series of ``_entropy_gap`` in x^2.
 _SERIES = (1.0, 1 / 6, 1 / 15, 1 / 28, 1 / 45, 1 / 66)
 
 
 def equal_distances(r: Sequence[float], booksum: float) -> tuple[list[float], float]:
-    """Probabilities at one common distance D from the implied values, on the side that lets them
-    sum to 1, and D.
+    """Return probabilities at one common distance D from the implied values ``r``, and D.
 
-    Raises NoSolutionError when a leg would have to leave (0, 1), as very long prices do.
+    They sum to 1. Raises NoSolutionError if a leg would have to leave (0, 1), as very long prices
+    do.
     """
     if booksum == 1:
         return list(r), 0.0
@@ -46,7 +46,7 @@ def equal_distances(r: Sequence[float], booksum: float) -> tuple[list[float], fl
 
 
 def _entropy_gap(x: float) -> float:
-    """``(1-x) ln(1-x) + (1+x) ln(1+x)``, by its series where the terms would cancel."""
+    """Return ``(1-x) ln(1-x) + (1+x) ln(1+x)``, by its series where the terms would cancel."""
     if abs(x) < 0.02:
         y = x * x
         total = 0.0
@@ -63,8 +63,9 @@ def _squared(p: float, r: float) -> float:
 
 
 def _moved(r: float, distance: float, down: bool) -> float:
-    """The p below (or above) r at ``distance``: Newton on the distance, which is almost straight in
-    p, in a bracket.
+    """Return the p below (or above) r at ``distance``.
+
+    Solved in a bracket by Newton's method on the distance, which is almost linear in p.
     """
     near, far = r, 0.0 if down else 1.0
     if distance * distance >= _squared(far, r):

@@ -1,5 +1,6 @@
-"""Several bets on one match at once: Kelly over the score grid, so that bets on the same thing
-share one budget.
+"""Several bets on one match at once: Kelly over the score grid.
+
+Bets that win together share one budget.
 """
 
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from keter.pricing.value import effective_odds
 
 Array = NDArray[np.float64]
 
-# So near the maximum the line search would compare rounding errors: a whole Newton step ends it.
+# So near the maximum a line search would compare rounding errors: one whole Newton step is taken.
 _LAST_DECREMENT = 1e-12
 
 
@@ -38,11 +39,12 @@ class Joint(NamedTuple):
 def kelly_joint(
     model: GoalModel, bets: Sequence[LineBet], *, cap: float = 1.0, cap_per_bet: float = 1.0
 ) -> Joint:
-    """Maximises ``sum_s P(s) ln(1 + sum_k f_k r_k(s))`` with ``0 <= f_k <= cap_per_bet`` and ``sum
-    f <= cap``.
+    """Return the fractions of the bankroll with the largest expected log growth.
 
-    Of bets that always settle alike only the sum is determined; it is shared evenly. Raises
-    InvalidOddsError for odds or caps out of range, ValueError for a side the market does not have.
+    They maximise ``sum_s P(s) ln(1 + sum_k f_k r_k(s))`` with ``0 <= f_k <= cap_per_bet`` and
+    ``sum f <= cap``. Only the sum of bets that always settle alike is determined; it is shared
+    evenly. Raises InvalidOddsError for odds or caps out of range, ValueError for a side that the
+    market does not have.
     """
     grid = score_grid(model)
     if not bets:
@@ -65,12 +67,13 @@ def kelly_joint(
 def maximise_growth(
     returns: Array, p: Array, *, cap: float = 1.0, cap_per_bet: float | Array = 1.0
 ) -> Joint:
-    """Kelly for any simultaneous bets: ``returns[s, k]`` is the profit per unit of bet k in state s
-    of probability ``p[s]``.
+    """Return Kelly's fractions for any simultaneous bets.
 
-    A logarithmic barrier and Newton's method: the problem is concave. ``cap_per_bet`` is one cap or
-    one a bet. Fractions are good to about 1e-7; smaller ones count as none. Raises InvalidOddsError
-    for caps outside (0, 1].
+    ``returns[s, k]`` is the profit per unit of bet k in state s, which has probability ``p[s]``.
+    ``cap_per_bet`` is one cap for all bets or one for each.
+
+    The problem is concave: it is solved by a logarithmic barrier and Newton's method. Fractions are
+    exact to about 1e-7; smaller ones become 0. Raises InvalidOddsError for caps outside (0, 1].
     """
     count = returns.shape[1]
     most = np.full(count, 1.0) * cap_per_bet
@@ -88,7 +91,10 @@ def maximise_growth(
 def _centre(
     f: Array, returns: Array, p: Array, sharpness: float, caps: tuple[float, Array]
 ) -> Array:
-    """Newton to the maximum of growth plus the barrier over ``sharpness``."""
+    """Return the maximum of growth plus the barrier over ``sharpness``, by Newton's method.
+
+    Raises NoSolutionError if it does not converge.
+    """
     for _ in range(100):
         wealth = 1 + returns @ f
         slack, upper = caps[0] - f.sum(), caps[1] - f

@@ -1,9 +1,10 @@
-"""Margin removal for many markets at once: numpy, one array per leg, in blocks that stay in the
-cache.
+"""Margin removal for many markets at once with numpy: one array per leg, in blocks.
 
-The methods are those of ``keter.pricing.margin``. Every block is iterated until its slowest market
-has converged; a market on which the fast iteration fails is done again by the scalar path, which
-converges or raises.
+The methods are those of ``keter.pricing.margin``, written a second time for arrays. A scalar loop
+is too slow for many markets, numpy is too slow for one and is kept out of the live gate.
+
+Every block is iterated until its slowest market has converged. A market on which that fails is
+solved again by the scalar path, which converges or raises.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,11 +18,11 @@ from keter.pricing.margin import METHODS, method_named, raw_probabilities
 
 Array = NDArray[np.float64]
 
-BLOCK = 8192
+BLOCK = 8192  # markets whose arrays fit into the cache together
 _STEPS = 40
-# Newton squares its error: once a step is below this, a linear correction reaches the last digit.
+# Newton's error is squared by each step: below this a linear correction is exact to the last digit.
 _LAST_STEP = 1e-7
-# A step of k below which three terms of the exponential's series leave nothing.
+# For a smaller step of k, three terms of the exponential's series are exact.
 _SERIES_STEP = 1e-4
 _SUM_TOLERANCE = 1e-12
 
@@ -29,11 +30,10 @@ _SUM_TOLERANCE = 1e-12
 def devig_array(
     odds: Any, method: str = "power", *, legs: int | None = None, out: Array | None = None
 ) -> Array:
-    """Fair probabilities of ``(n, k)`` decimal odds, in an array of the same shape (``out`` where
-    given).
+    """Return the fair probabilities of ``(n, k)`` decimal odds in an array of the same shape.
 
-    Raises IncompleteMarketError, InvalidOddsError or NoSolutionError with the number of the first
-    row concerned; ValueError for an unknown method.
+    The array is ``out`` if given. Raises IncompleteMarketError, InvalidOddsError or
+    NoSolutionError with the number of the first row concerned, ValueError for an unknown method.
     """
     if method not in METHODS:
         method = method_named(method)
@@ -51,7 +51,7 @@ def devig_array(
         if not (legs_r.min() > 1 and legs_r.max() < np.inf):
             _refuse(block, start)
         np.reciprocal(legs_r, out=legs_r)
-        with np.errstate(all="ignore"):  # _repair looks at every result
+        with np.errstate(all="ignore"):  # _repair checks every result
             p = kernel(legs_r, legs_work)
             _repair(p, block, start, method)
         fair[start : start + BLOCK] = p.T
@@ -93,7 +93,10 @@ def _refuse(block: Array, start: int) -> None:
 
 
 def _repair(p: Array, block: Array, start: int, method: str) -> None:
-    """Do again what did not converge, and refuses what lies outside (0, 1)."""
+    """Solve again the markets that did not converge, by the scalar path.
+
+    Raises a PricingError for a market whose probabilities are outside (0, 1).
+    """
     total = p.sum(axis=0)
     if np.abs(total - 1).max() <= _SUM_TOLERANCE and p.min() > 0 and p.max() < 1:
         return
@@ -122,13 +125,12 @@ def _additive(r: Array, work: Array) -> Array:
 
 
 def _power(r: Array, work: Array) -> Array:
-    """One Halley step on ``ln sum r^k`` from k = 1, where the powers are the implied values
-    themselves, and one Newton step.
+    """Solve ``sum r^k = 1`` by one Halley step on ``ln sum r^k`` and one Newton step.
 
-    The Newton step is small, so it multiplies the powers by the exponential's series, which saves
-    the dearest operation: a football market costs one logarithm and one exponential a leg. The few
-    markets that are farther from their root, short favourites at a large margin, are iterated
-    apart.
+    The first step starts at k = 1, where the powers are the implied values themselves. The second
+    is small, so it multiplies the powers by the exponential's series. That saves the most expensive
+    operation: a football market costs one logarithm and one exponential a leg. Markets farther from
+    their root, short favourites at a large margin, are iterated apart.
     """
     logs, slope, series, p = work[0], work[1], work[2], r
     np.log(r, out=logs)
@@ -154,8 +156,9 @@ def _power(r: Array, work: Array) -> Array:
 
 
 def _halley(p: Array, logs: Array, first: Array, second: Array) -> Array:
-    """The step down to the root of ``ln sum r^k`` from the powers ``p``; two buffers of their
-    shape.
+    """Return Halley's step down to the root of ``ln sum r^k`` from the powers ``p``.
+
+    ``first`` and ``second`` are buffers of the same shape.
     """
     total = p.sum(axis=0)
     slope = np.multiply(p, logs, out=first).sum(axis=0)
@@ -167,7 +170,7 @@ def _halley(p: Array, logs: Array, first: Array, second: Array) -> Array:
 
 
 def _iterated(logs: Array, k: Array) -> Array:
-    """The powers at their root, by Halley steps until the slowest market has converged."""
+    """Return the powers at their root, by Halley steps until the slowest market has converged."""
     first, second = np.empty_like(logs), np.empty_like(logs)
     for _ in range(_STEPS):
         p: Array = np.exp(logs * k)
@@ -181,8 +184,9 @@ def _iterated(logs: Array, k: Array) -> Array:
 
 
 def _shin(r: Array, work: Array) -> Array:
-    """Newton from the balanced book's z, which lies before the inner root; from 0 where it does
-    not.
+    """Solve for z by Newton's method from the balanced book's z, which is below the inner root.
+
+    Where it is not below, start from 0.
     """
     legs = len(r)
     booksum = r.sum(axis=0)
@@ -204,7 +208,7 @@ def _shin(r: Array, work: Array) -> Array:
         if max(-step.min(), step.max()) < _LAST_STEP:
             break
     np.sqrt(np.add(np.multiply(a, 4 * (1 - z), out=roots), z * z, out=roots), out=roots)
-    if z.min() < 0:  # underround, where the form below would cancel
+    if z.min() < 0:  # underround: the form below would lose digits by cancellation
         np.divide(np.subtract(roots, z, out=slope), 2 - 2 * z, out=slope)
         np.divide(np.multiply(a, 2, out=a), np.add(roots, z, out=roots), out=r)
         np.copyto(r, slope, where=z < 0)
@@ -214,7 +218,7 @@ def _shin(r: Array, work: Array) -> Array:
 
 
 def _odds_ratio(r: Array, work: Array) -> Array:
-    """Newton on ``ln c``."""
+    """Solve for c by Newton's method on ``ln c``."""
     ratios: Array = work[0]
     p: Array = work[1]
     slope = work[2]
@@ -251,7 +255,10 @@ def _goto(r: Array, work: Array) -> Array:
 
 
 def _row_by_row(method: str) -> Callable[[Array, Array], Array]:
-    """Jensen-Shannon's nested root is left to the scalar path: ``_repair`` does every row."""
+    """Return a kernel that leaves every row to the scalar path in ``_repair``.
+
+    Jensen-Shannon needs it, whose root is nested in another.
+    """
     return lambda r, work: np.full_like(r, np.nan)
 
 

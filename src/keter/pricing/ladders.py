@@ -1,8 +1,8 @@
-"""Price ladders of exchanges: which prices exist, rounding to them, stepping along them by index.
+"""Price ladders of exchanges: which prices exist, rounding to them, stepping along them.
 
-A back order rounds up (never accept less), a lay order down. Off the ladder is None: clamping is
-the caller's policy. The ProphetX list is the published fallback; load a venue's own ladder at start
-where it gives one.
+A back order rounds up (never accept less), a lay order down. A price off the ladder is None:
+clamping is the caller's policy. The ProphetX list is the published fallback. Where a venue reports
+its ladder, load that at start.
 """
 
 from bisect import bisect_left, bisect_right
@@ -49,7 +49,10 @@ _PROPHETX = (
 
 
 class Ladder:
-    """Prices in rising decimal order; ``labels`` are the same prices as the venue writes them."""
+    """Prices in rising decimal order; ``labels`` are the same prices as the venue writes them.
+
+    Raises ValueError for prices that do not rise or another number of labels.
+    """
 
     def __init__(
         self, prices: Iterable[Fraction], labels: Sequence[Fraction] | None = None
@@ -63,27 +66,37 @@ class Ladder:
         return len(self.prices)
 
     def contains(self, price: OddsValue) -> bool:
+        """Return whether ``price`` is on the ladder."""
         return exact(price) in self.prices
 
     def up(self, price: OddsValue) -> Fraction | None:
-        """The lowest price not below ``price``, as the venue writes it: for a back order."""
+        """Return the lowest price not below ``price``, as the venue writes it; for a back order.
+
+        Return None above the ladder.
+        """
         return self._label(bisect_left(self.prices, exact(price)))
 
     def down(self, price: OddsValue) -> Fraction | None:
-        """The highest price not above ``price``, as the venue writes it: for a lay order."""
+        """Return the highest price not above ``price``, as the venue writes it; for a lay order.
+
+        Return None below the ladder.
+        """
         return self._label(bisect_right(self.prices, exact(price)) - 1)
 
     def move(self, price: OddsValue, ticks: int) -> Fraction | None:
-        """The price ``ticks`` steps away, as the venue writes it.
+        """Return the price ``ticks`` steps away, as the venue writes it; None off the ladder.
 
-        Raises ValueError when ``price`` is not on the ladder.
+        Raises ValueError if ``price`` is not on the ladder.
         """
         if not self.contains(price):
             raise ValueError(f"{price} is not a price of this ladder")
         return self._label(bisect_left(self.prices, exact(price)) + ticks)
 
     def ticks_between(self, low: OddsValue, high: OddsValue) -> int:
-        """Step from one price to another, both on the ladder. Raises ValueError."""
+        """Return the number of steps from ``low`` to ``high``.
+
+        Raises ValueError if one is not on the ladder.
+        """
         for price in (low, high):
             if not self.contains(price):
                 raise ValueError(f"{price} is not a price of this ladder")
@@ -95,19 +108,22 @@ class Ladder:
 
 @cache
 def betfair() -> Ladder:
-    """350 prices from 1.01 to 1000."""
+    """Return Betfair's 350 prices from 1.01 to 1000."""
     return Ladder(_decimal_prices(_BETFAIR))
 
 
 @cache
 def betdaq() -> Ladder:
-    """Prices from 1.01 to 1000, finer between 2 and 3 and above 50 than Betfair's."""
+    """Return Betdaq's prices from 1.01 to 1000.
+
+    They are finer than Betfair's between 2 and 3 and above 50.
+    """
     return Ladder(_decimal_prices(_BETDAQ))
 
 
 @cache
 def prophetx() -> Ladder:
-    """291 American prices, labelled so; +100 exists, -100 does not."""
+    """Return ProphetX's 291 American prices, labelled so; +100 exists, -100 does not."""
     sizes, size = [100], 100
     for end, step in _PROPHETX:
         while size < end:

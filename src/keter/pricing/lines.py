@@ -1,9 +1,11 @@
 """From one line to another: handicaps from 1X2, and prices moved over at most two quarter steps.
 
-Measured on closing prices (reference page): a handicap taken from the same book's 1X2 is off by
-0.14 points at half a goal and 1.1 at 1.5, so nothing beyond ``abs(line) <= 1`` is priced from 1X2
-alone, and every step of a move asks for more edge. Chances are effective probabilities ``e =
-W/(W+X)``; lines are counts of quarter goals, handicaps the home line.
+* A handicap computed from the same book's 1X2 is wrong by 0.14 points of probability at half a
+  goal. At 1.5 goals it is wrong by 1.1 points (measured on closing prices).
+* So no line beyond ``abs(line) <= 1`` is priced from 1X2 alone, and every step of a move needs more
+  edge.
+* Chances are effective probabilities ``e = W/(W+X)``.
+* Lines are counts of quarter goals; a handicap's line is the home line.
 """
 
 from functools import lru_cache
@@ -16,17 +18,17 @@ from keter.pricing.value import Chances
 
 MOST_STEPS = 2
 WIDEST_FROM_1X2_Q = 4
-# Draws are too rare under independent Poisson near the level line; further out rho does harm.
+# Near the level line independent Poisson gives too few draws; further out rho makes prices worse.
 LEVEL_RHO, LEVEL_LINE_Q = -0.08, 2
 
 
 def handicap_chances(
     home: float, draw: float, away: float, line_q: int, side: Outcome = Outcome.HOME
 ) -> Chances:
-    """The five results of a handicap bet from the fair 1X2.
+    """Return the chances of a handicap bet's five results from the fair 1X2.
 
-    Lines up to half a goal follow exactly; up to a goal from the Poisson model fitted to the two
-    wins. Raises NoSolutionError beyond that, InvalidOddsError for impossible probabilities.
+    Lines up to half a goal follow exactly, lines up to a goal from the Poisson model fitted to the
+    two wins. Raises NoSolutionError beyond that, InvalidOddsError for impossible probabilities.
     """
     Chances.of({"win": home, "push": draw, "loss": away})
     if side == Outcome.AWAY:
@@ -47,21 +49,23 @@ def handicap_chances(
 
 
 def handicap_odds(home: float, draw: float, away: float) -> dict[int, float]:
-    """Fair odds of the home side by line in quarter goals, for the lines that follow from 1X2
-    without a goal model.
+    """Return the fair odds of the home side by line in quarter goals.
+
+    It has the lines that follow from 1X2 without a goal model.
     """
     return {line_q: handicap_chances(home, draw, away, line_q).fair_odds for line_q in range(-2, 3)}
 
 
 def extra_edge_points(steps: int) -> float:
-    """Points of probability by which the required edge rises for a price moved over ``steps``
-    quarter steps.
+    """Return the points of probability added to the required edge of a moved price.
+
+    ``steps`` are the quarter steps over which it was moved.
     """
     return 0.2 + 0.3 * steps if steps else 0.0
 
 
 def move_total(p_over: float, from_q: int, to_q: int) -> float:
-    """The effective chance of over at another line, through the Poisson mean.
+    """Return the effective chance of over at another line, through the Poisson mean.
 
     Raises NoSolutionError beyond two steps.
     """
@@ -70,10 +74,11 @@ def move_total(p_over: float, from_q: int, to_q: int) -> float:
 
 
 def move_handicap(p_home: float, from_q: int, to_q: int, total_goals: float) -> float:
-    """The effective chance of the home side at another line, through a goal model with this total.
+    """Return the effective chance of the home side at another line.
 
-    The model takes rho -0.08 for lines up to half a goal and 0 above. Raises NoSolutionError beyond
-    two steps, or when no split of the goals gives ``p_home``.
+    It is computed through a goal model with ``total_goals``, and with rho -0.08 for lines up to
+    half a goal, 0 above. Raises NoSolutionError beyond two steps, or if no split of the goals gives
+    ``p_home``.
     """
     _check_steps(from_q, to_q)
     rho = LEVEL_RHO if max(abs(from_q), abs(to_q)) <= LEVEL_LINE_Q else 0.0
@@ -83,8 +88,9 @@ def move_handicap(p_home: float, from_q: int, to_q: int, total_goals: float) -> 
 
 @lru_cache(maxsize=4096)
 def _share_of_goals(p_home: float, line_q: int, total_goals: float, rho: float) -> float:
-    """The home side's part of the goals at which the model gives ``p_home``: secant steps inside a
-    bracket (Illinois).
+    """Return the home side's share of the goals at which the model gives ``p_home``.
+
+    Solved by secant steps inside a bracket (Illinois rule). Raises NoSolutionError if none does.
     """
     low, high = 0.01, 0.99
     f_low = _home_chance(low, line_q, total_goals, rho) - p_home
@@ -116,10 +122,10 @@ def _home_chance(share: float, line_q: int, total_goals: float, rho: float) -> f
 
 
 def interpolate(left_q: int, left_p: float, right_q: int, right_p: float, to_q: int) -> float:
-    """The effective chance at a line between two quoted ones, straight in its logit; better than
-    any one-sided move.
+    """Return the effective chance at a line between two quoted ones, linear in its logit.
 
-    Raises NoSolutionError when the line is not between them or more than two steps from the nearer.
+    This is more exact than a move from one side. Raises NoSolutionError if the line is not between
+    them, or more than two steps from the nearer one.
     """
     if not min(left_q, right_q) <= to_q <= max(left_q, right_q) or left_q == right_q:
         raise NoSolutionError(f"{to_q / 4:+g} is not between {left_q / 4:+g} and {right_q / 4:+g}")

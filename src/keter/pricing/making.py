@@ -1,6 +1,6 @@
 """Making a market: quotes from a fair price, inventory skew, and what two-sided fills pay.
 
-On a venue that only backs, offering side A to others at ``o`` means backing the opposite side at
+A venue may only take backs. There, to offer side A at ``o`` is to back the opposite side at
 ``o / (o - 1)``: see ``keter.domain.odds.opposing``. To show "A -110, B +100" place B at +110 and A
 at -100.
 """
@@ -14,8 +14,10 @@ from keter.pricing.value import effective_odds
 
 
 class TwoSided(NamedTuple):
-    """Both sides of a two-way price copied and taken: P&L by winner, worst case, theoretical hold,
-    balancing ratio A/B.
+    """Both sides of a two-way price, offered and taken.
+
+    ``pnl_if_a`` is the profit if A wins. ``hold`` is the theoretical hold, ``balanced_ratio`` the
+    ratio A/B of takers' stakes at which both results pay the same.
     """
 
     risk_a: float
@@ -28,9 +30,9 @@ class TwoSided(NamedTuple):
 
 
 def two_sided(odds_a: float, odds_b: float, taken_a: float, taken_b: float) -> TwoSided:
-    """What it pays to have offered ``odds_a`` and ``odds_b`` when takers stake so much on each.
+    """Return the profits of offering ``odds_a`` and ``odds_b``.
 
-    Raises InvalidOddsError.
+    ``taken_a`` and ``taken_b`` are the takers' stakes. Raises InvalidOddsError.
     """
     effective_odds(odds_a)
     effective_odds(odds_b)
@@ -44,7 +46,7 @@ def two_sided(odds_a: float, odds_b: float, taken_a: float, taken_b: float) -> T
 
 
 def hold(odds: Sequence[float]) -> float:
-    """The bookmaker's hold on balanced action, ``1 - 1/B``; not the overround ``B - 1``.
+    """Return the bookmaker's hold on balanced action, ``1 - 1/B``; the overround is ``B - 1``.
 
     Raises InvalidOddsError.
     """
@@ -52,8 +54,9 @@ def hold(odds: Sequence[float]) -> float:
 
 
 def quotes(fair_p: Sequence[float], margin: float) -> tuple[float, ...]:
-    """Odds to offer for a margin ``m`` on top of fair chances: ``1 / (p (1 + m))``. Raises
-    InvalidOddsError.
+    """Return the odds to offer for a margin ``m`` on fair chances: ``1 / (p (1 + m))``.
+
+    Raises InvalidOddsError.
     """
     made = tuple(1 / (p * (1 + margin)) for p in _chances(fair_p))
     for price in made:
@@ -64,8 +67,9 @@ def quotes(fair_p: Sequence[float], margin: float) -> tuple[float, ...]:
 def must_pull(
     fair_then: float, fair_now: float, margin: float, age_s: float, max_age_s: float
 ) -> bool:
-    """Whether a quote must go: the sharp chance has moved by more than half the margin's share, or
-    is too old.
+    """Return whether a quote must be cancelled.
+
+    The sharp chance has moved by more than half the margin's share, or is older than ``max_age_s``.
     """
     return abs(fair_now - fair_then) > fair_then * margin / 2 or age_s > max_age_s
 
@@ -73,11 +77,10 @@ def must_pull(
 def reservation_exponential(
     fair_p: Sequence[float], pnl: Sequence[float], gamma: float
 ) -> tuple[float, ...]:
-    """Indifference chances under exponential utility: ``p_i exp(-g W_i)`` normalised; exact for any
-    number of outcomes.
+    """Return the indifference chances under exponential utility: ``p_i exp(-g W_i)`` normalised.
 
-    ``pnl`` is what each outcome pays us; ``gamma`` is best 1 / (Kelly fraction * bankroll). Raises
-    a PricingError.
+    They are exact for any number of outcomes. ``pnl`` is what each outcome pays us. ``gamma`` is
+    best set to 1 / (Kelly fraction * bankroll). Raises a PricingError.
     """
     p = _chances(fair_p)
     _check_results(p, pnl, gamma)
@@ -88,8 +91,9 @@ def reservation_exponential(
 def reservation_log(
     fair_p: Sequence[float], pnl: Sequence[float], bankroll: float
 ) -> tuple[float, ...]:
-    """Indifference chances under log utility: ``p_i / (K + W_i)`` normalised. Raises a
-    PricingError, on ruin too.
+    """Return the indifference chances under log utility: ``p_i / (K + W_i)`` normalised.
+
+    Raises a PricingError, also if an outcome loses the whole bankroll.
     """
     p = _chances(fair_p)
     _check_results(p, pnl, bankroll)
@@ -99,8 +103,9 @@ def reservation_log(
 
 
 class Spread(NamedTuple):
-    """Avellaneda and Stoikov 2008: half-spread, and the shift of the reservation price per unit
-    held.
+    """Half-spread, and the shift of the reservation price per unit held.
+
+    After Avellaneda and Stoikov 2008.
     """
 
     half_spread: float
@@ -108,10 +113,10 @@ class Spread(NamedTuple):
 
 
 def stoikov_spread(gamma: float, kappa: float, variance: float) -> Spread:
-    """``(1/g) ln(1 + g/kappa) + g var/2`` and ``g var``; kappa is a fitted fill intensity,
-    ``variance`` what is left to settlement.
+    """Return the half-spread ``(1/g) ln(1 + g/kappa) + g var/2`` and the shift ``g var``.
 
-    Raises InvalidOddsError unless all are positive (a variance of 0 is allowed).
+    ``kappa`` is a fitted fill intensity, ``variance`` that of the time left to settlement. Raises
+    InvalidOddsError unless all are positive (a variance of 0 is allowed).
     """
     if not (0 < gamma < inf and 0 < kappa < inf and 0 <= variance < inf):
         raise InvalidOddsError(

@@ -1,9 +1,8 @@
-"""Removing the margin from one market, without numpy: the path of the live gate, a few microseconds
-a market.
+"""Margin removal of one market, without numpy: a few microseconds a market in the live gate.
 
 ``r = 1/odds``, ``B = sum r``. Each method finds probabilities in (0, 1) that sum to 1, or refuses;
-docs/pricing.md has the definitions. Arrays of markets take the same methods through
-``keter.pricing.kernels``.
+docs/pricing.md has the definitions. ``keter.pricing.kernels`` has the same methods for arrays of
+markets.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,17 +13,18 @@ from keter.domain.odds import as_float
 from keter.errors import IncompleteMarketError, InvalidOddsError, NoSolutionError
 from keter.pricing.jensen_shannon import equal_distances
 
-STEPS = 100
+STEPS = 100  # most iterations of a method
 TOLERANCE = 4e-16
-# Newton squares its error: after a step this small the next one would be below the last digit.
+# Newton's error is squared by each step: after a step this small the next would change no digit.
 LAST_STEP = 1e-10
 
 Probabilities = tuple[float, ...]
 
 
 class Fair(NamedTuple):
-    """Fair probabilities; ``parameter`` is the method's k, z, c, step or D, None where it has none;
-    ``booksum`` is B.
+    """Fair probabilities of a market.
+
+    ``parameter`` is the method's k, z, c, step or D, None where it has none. ``booksum`` is B.
     """
 
     p: Probabilities
@@ -33,17 +33,18 @@ class Fair(NamedTuple):
 
     @property
     def margin(self) -> float:
-        """The overround B - 1: negative in an underround book, whose prices want a second look."""
+        """The overround B - 1; it is negative in an underround book, whose prices are suspect."""
         return self.booksum - 1
 
 
 def fair(odds: Sequence[float | None], method: str = "power", *, legs: int | None = None) -> Fair:
-    """The fair probabilities of one market from its decimal odds, in the same order.
+    """Return the fair probabilities of one market from its decimal odds, in the same order.
 
-    ``legs`` is the number of selections the market kind declares, where known. Raises
-    IncompleteMarketError for a missing leg or another number of legs, InvalidOddsError for a price
-    that is not finite and above 1, NoSolutionError when the method refuses (the unknown method too:
-    ValueError).
+    ``legs`` is the number of selections that the market kind has, where known.
+
+    Raises IncompleteMarketError for a missing leg or another number of legs, InvalidOddsError for a
+    price that is not finite and above 1. Raises NoSolutionError if the method refuses, ValueError
+    for an unknown method.
     """
     remove = METHODS.get(method) or METHODS[method_named(method)]
     r = _implied(odds, legs)
@@ -58,9 +59,9 @@ def fair(odds: Sequence[float | None], method: str = "power", *, legs: int | Non
 
 
 def method_named(name: str) -> str:
-    """The key in METHODS of a name written otherwise, such as ``Odds ratio``.
+    """Return the key in METHODS of a name in another spelling, such as ``Odds ratio``.
 
-    Raises ValueError for an unknown one.
+    Raises ValueError for an unknown method.
     """
     plain = "_".join(str(name).lower().replace("-", " ").split())
     method = {"jensen_shannon": "jsd"}.get(plain, plain)
@@ -72,7 +73,10 @@ def method_named(name: str) -> str:
 def raw_probabilities(
     odds: Sequence[float | None], method: str
 ) -> tuple[Sequence[float], float | None]:
-    """What a method's formula gives before anything is refused; for study, never for betting."""
+    """Return the result of a method's formula before anything is refused, and its parameter.
+
+    For study, never for betting.
+    """
     r = _implied(odds, None)
     return METHODS[method](r, sum(r))
 
@@ -103,8 +107,9 @@ def _additive(r: Sequence[float], booksum: float) -> tuple[list[float], None]:
 
 
 def _power(r: Sequence[float], booksum: float) -> tuple[Sequence[float], float]:
-    """Newton on ``ln sum r^k``, convex and falling in k, so that it climbs to the root after its
-    first step.
+    """Solve ``ln sum r^k = 0`` for k by Newton's method.
+
+    The function is convex and falls in k, so after the first step k only rises to the root.
     """
     if len(r) == 3:
         return _power_of_three(r[0], r[1], r[2], booksum)
@@ -123,8 +128,9 @@ def _power(r: Sequence[float], booksum: float) -> tuple[Sequence[float], float]:
 
 
 def _power_of_two(a: float, b: float, total: float) -> tuple[Sequence[float], float]:
-    """The same, written out: two and three legs are all the live feed has, and the loop costs two
-    to three times as much.
+    """Solve as ``_power`` does, written out for two legs.
+
+    The live feed has two and three legs only, for which the loop takes two to three times as long.
     """
     log_a, log_b = log(a), log(b)
     k = 1.0
@@ -139,6 +145,7 @@ def _power_of_two(a: float, b: float, total: float) -> tuple[Sequence[float], fl
 
 
 def _power_of_three(a: float, b: float, c: float, total: float) -> tuple[Sequence[float], float]:
+    """Solve as ``_power`` does, written out for three legs."""
     log_a, log_b, log_c = log(a), log(b), log(c)
     k = 1.0
     for _ in range(STEPS):
@@ -152,18 +159,28 @@ def _power_of_three(a: float, b: float, c: float, total: float) -> tuple[Sequenc
 
 
 def _shin(r: Sequence[float], booksum: float) -> tuple[Sequence[float], float]:
-    """Newton on a convex function with a spurious root at z = 1.
-
-    It starts from the balanced book's z, which lies just before the inner root, and from 0 where
-    that is not so.
-    """
+    """Return Shin's probabilities and z, the share of insiders."""
     n = len(r)
     if n == 2:
         d2 = (r[0] - r[1]) ** 2
         z = (booksum - 1) * (d2 - booksum) / (booksum * (d2 - 1))
         return [x - (booksum - 1) / 2 for x in r], z
     a = [x * x / booksum for x in r]
-    z = min((booksum - 1) / (n - 1), 0.99)
+    z = _shin_z(a, min((booksum - 1) / (n - 1), 0.99))
+    roots = [sqrt(z * z + 4 * (1 - z) * x) for x in a]
+    # Two forms of one formula: each is free of cancellation on its side of zero.
+    if z < 0:
+        return _settled("shin", [(root - z) / (2 - 2 * z) for root in roots], None), z
+    return _settled("shin", [2 * x / (root + z) for x, root in zip(a, roots, strict=True)], None), z
+
+
+def _shin_z(a: Sequence[float], z: float) -> float:
+    """Solve for z by Newton's method on a convex function with a spurious root at z = 1.
+
+    It starts from the balanced book's ``z``, which lies just before the inner root. Where it does
+    not, it starts again from 0.
+    """
+    n = len(a)
     for _ in range(STEPS):
         square, factor = z * z, 4 * (1 - z)
         value, slope = -(n - 2) * z - 2, -float(n - 2)
@@ -180,15 +197,14 @@ def _shin(r: Sequence[float], booksum: float) -> tuple[Sequence[float], float]:
             break
     if not z < 1:
         raise NoSolutionError("shin does not converge")
-    roots = [sqrt(z * z + 4 * (1 - z) * x) for x in a]
-    # Two forms of one formula: each is free of cancellation on its side of zero.
-    if z < 0:
-        return _settled("shin", [(root - z) / (2 - 2 * z) for root in roots], None), z
-    return _settled("shin", [2 * x / (root + z) for x, root in zip(a, roots, strict=True)], None), z
+    return z
 
 
 def _odds_ratio(r: Sequence[float], booksum: float) -> tuple[Sequence[float], float]:
-    """Newton on ``ln c`` inside a bracket: sums of logistic curves are monotone and not convex."""
+    """Solve for c by Newton's method on ``ln c`` inside a bracket.
+
+    The bracket is needed because a sum of logistic curves is monotone but not convex.
+    """
     ratios = [x / (1 - x) for x in r]
     if len(r) == 2:
         c = sqrt(ratios[0] * ratios[1])

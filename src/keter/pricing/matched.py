@@ -1,4 +1,4 @@
-"""Matched betting: a bookmaker's offer turned into money by laying it off. Exact."""
+"""Matched betting: a bookmaker's offer turned into money by laying it off, in exact fractions."""
 
 from enum import StrEnum
 from fractions import Fraction
@@ -8,14 +8,12 @@ from keter.domain.odds import OddsValue, exact, to_decimal
 from keter.errors import InvalidOddsError
 from keter.pricing.arbitrage import after_commission, round_to_unit
 
-LEAST_LOSS = Fraction(1, 100)
+LEAST_LOSS = Fraction(1, 100)  # a smaller loss, or none, counts as this in a score
 INVERSION_RATIO = Fraction(95, 100)
 
 
 class BetType(StrEnum):
-    """A bet of one's own money, a free bet without its stake returned, one with its stake
-    returned.
-    """
+    """What is staked: own money, or a free bet without or with its stake returned."""
 
     QUALIFYING = "qualifying"
     STAKE_NOT_RETURNED = "snr"
@@ -34,11 +32,12 @@ class Profits(NamedTuple):
 
 
 class Matched(NamedTuple):
-    """The equalising lay, its liability and profit; the same with the lay rounded to the cent.
+    """The lay that makes both results pay the same, exact and rounded to the cent.
 
-    ``retention`` is worst profit / free bet, None for a qualifying bet; ``rating`` is (stake +
-    worst) / stake, None for a free bet. ``breakeven_lay_wins`` and ``breakeven_back_wins`` are a
-    qualifier's anchors of under- and overlay.
+    * ``retention`` is worst profit / free bet, None for a qualifying bet.
+    * ``rating`` is (stake + worst profit) / stake, None for a free bet.
+    * ``breakeven_lay_wins`` and ``breakeven_back_wins`` are the lay stakes at which a qualifying
+      bet loses nothing if the lay or the back wins.
     """
 
     lay_stake: Fraction
@@ -61,16 +60,12 @@ def matched_bet(
     commission: OddsValue = 0,
     unit: OddsValue = "0.01",
 ) -> Matched:
-    """Lays off a bet or free bet of ``stake``.
+    """Lay off a bet or free bet of ``stake``; ``kind`` is a BetType.
 
-    Raises InvalidOddsError, ValueError for an unknown kind.
+    Raises InvalidOddsError, and ValueError for an unknown kind.
     """
-    bet_type, amount = BetType(kind), exact(stake)
-    back, lay, rate = (
-        to_decimal(back_odds, "decimal"),
-        to_decimal(lay_odds, "decimal"),
-        exact(commission),
-    )
+    bet_type, amount, rate = BetType(kind), exact(stake), exact(commission)
+    back, lay = to_decimal(back_odds, "decimal"), to_decimal(lay_odds, "decimal")
     after_commission(lay, rate)
     if amount <= 0:
         raise InvalidOddsError(f"a stake must be positive: {stake}")
@@ -101,8 +96,10 @@ def profits_with_lay(
     lay_stake: OddsValue,
     commission: OddsValue = 0,
 ) -> Profits:
-    """Profits at any lay stake: less than the equalising one is an underlay, better if the back
-    wins; more an overlay.
+    """Return the profits at any lay stake.
+
+    A smaller stake than the equalising one is an underlay, which is better if the back wins. A
+    larger one is an overlay.
     """
     amount, laid, rate = exact(stake), exact(lay_stake), exact(commission)
     back, lay = to_decimal(back_odds, "decimal"), to_decimal(lay_odds, "decimal")
@@ -113,7 +110,7 @@ def profits_with_lay(
 
 
 def liquidity_floor(available: OddsValue, needed: OddsValue) -> Fraction:
-    """``min(1, lay size available / lay stake needed)``."""
+    """Return ``min(1, lay size available / lay stake needed)``."""
     want = exact(needed)
     return min(Fraction(1), exact(available) / want) if want > 0 else Fraction(1)
 
@@ -125,11 +122,13 @@ def offer_score(
     retention_rate: OddsValue,
     liquidity: OddsValue = 1,
 ) -> Fraction:
-    """A ranking number, 1/minute: ``(value / max loss) * (1 / minutes) * retention * liquidity``.
+    """Return a ranking number: ``(value / max loss) * (1 / minutes) * retention * liquidity``.
 
-    ``max_loss`` is a positive number and counts as 0.01 at least, an arbitrage's too; the minutes
-    count as 1 at least, and an event under way scores 0; retention and liquidity lie in [0, 1]. The
-    score puts imminent events far above better value: show the retention beside it.
+    * ``max_loss`` is a positive number and counts as at least 0.01, also of an arbitrage.
+    * The minutes count as at least 1; an event under way scores 0.
+    * Retention and liquidity are cut to [0, 1].
+
+    The score puts imminent events far above better value: show the retention beside it.
     """
     minutes = exact(minutes_to_kickoff)
     if minutes <= 0:
@@ -145,8 +144,9 @@ def offer_score(
 
 
 def is_inverted(back_odds: OddsValue, lay_odds: OddsValue) -> bool:
-    """Whether the pair is a data error: ``lay < 0.95 * back``, strictly, in exact decimals. Raises
-    InvalidOddsError.
+    """Return whether the pair is a data error: ``lay < 0.95 * back``, in exact decimals.
+
+    Raises InvalidOddsError.
     """
     return to_decimal(lay_odds, "decimal") < INVERSION_RATIO * to_decimal(back_odds, "decimal")
 

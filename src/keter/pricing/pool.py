@@ -1,8 +1,9 @@
-"""One fair price out of several books': the weighted logarithmic pool, its weights and its guards.
+"""One fair price out of several books': the weighted logarithmic pool, its weights and its limits.
 
-``ln p_i = sum_b w_b ln p_bi / sum_b w_b + const``, renormalised; for two outcomes the weighted mean
-of logits. A book's weight is ``base * vig^-a * 2^(-age / half_life) * liquidity``; age counts from
-the last confirmation of its price.
+* The pool is ``ln p_i = sum_b w_b ln p_bi / sum_b w_b + const``, renormalised. For two outcomes it
+  is the weighted mean of logits.
+* A book's weight is ``base * vig^-a * 2^(-age / half_life) * liquidity``. Its age counts from the
+  last confirmation of its price.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,8 +19,7 @@ from keter.errors import (
     TooFewSourcesError,
 )
 
-# A margin below this says no more about a book's sharpness, and a vanishing one must not take all
-# the weight.
+# A smaller margin does not show a sharper book, and a margin near 0 must not take all the weight.
 LEAST_VIG = 0.005
 ANCHOR_SHARE = 0.5
 _LN2 = log(2)
@@ -28,9 +28,11 @@ _LN2 = log(2)
 class Consensus(NamedTuple):
     """Pooled probabilities, the normalised weights of the books, and how far these disagree.
 
-    ``spread_pct`` is the largest difference between two books on one outcome, in points of
-    probability; ``logit_sd`` the largest standard deviation (n - 1) of their logits; both 0 for a
-    single book.
+    * ``spread_pct`` is the largest difference between two books on one outcome, in points of
+      probability.
+    * ``logit_sd`` is the largest standard deviation (n - 1) of their logits on one outcome.
+
+    Both are 0 for a single book.
     """
 
     p: tuple[float, ...]
@@ -53,12 +55,14 @@ def consensus(
     max_spread_pct: float | None = None,
     max_logit_sd: float | None = None,
 ) -> Consensus:
-    """Pools the fair probabilities of several books, one row a book, in the order of the market's
-    sides.
+    """Pool the fair probabilities of several books.
 
-    Raises TooFewSourcesError when fewer than ``min_sources`` books have a positive weight,
-    SpreadTooWideError when those disagree by more than allowed, IncompleteMarketError for rows of
-    different lengths, InvalidOddsError for a number that is no probability or no weight.
+    ``fair_p`` has one row a book, in the order of the market's sides. The other lists have one
+    number a book; see ``book_weights``.
+
+    Raises TooFewSourcesError if fewer than ``min_sources`` books have a positive weight,
+    SpreadTooWideError if those disagree by more than allowed. Raises IncompleteMarketError for rows
+    of different lengths, InvalidOddsError for a number that is no probability or no weight.
     """
     rows = _rows(fair_p)
     weights = book_weights(
@@ -76,11 +80,15 @@ def consensus(
         raise TooFewSourcesError(
             f"{len(used)} books price the market; {max(min_sources, 1)} are needed"
         )
-    heaviest = max(weights)
-    shares = [weight / heaviest for weight in weights]  # so that their sum is finite
-    total = sum(shares)
-    normal = tuple(share / total for share in shares)
+    normal = _normalised(weights)
     result = Consensus(log_pool(rows, normal), normal, spread_pct(used), logit_sd(used))
+    _check_agreement(result, max_spread_pct, max_logit_sd)
+    return result
+
+
+def _check_agreement(
+    result: Consensus, max_spread_pct: float | None, max_logit_sd: float | None
+) -> None:
     if max_spread_pct is not None and result.spread_pct > max_spread_pct:
         raise SpreadTooWideError(
             f"the books differ by {result.spread_pct:.2f} points; {max_spread_pct:g} are allowed"
@@ -89,7 +97,6 @@ def consensus(
         raise SpreadTooWideError(
             f"the books' logits vary by {result.logit_sd:.3f}; {max_logit_sd:g} is allowed"
         )
-    return result
 
 
 def book_weights(
@@ -103,7 +110,7 @@ def book_weights(
     liquidity: Sequence[float] | None = None,
     drop_after_half_lives: float | None = None,
 ) -> list[float]:
-    """The books' weights, not normalised.
+    """Return the books' weights, not normalised.
 
     Raises InvalidOddsError for a negative weight or a wrong number of them, ValueError for ages
     without a half-life.
@@ -128,9 +135,10 @@ def book_weights(
 def age_factor(
     age_s: float, half_life_s: float, drop_after_half_lives: float | None = None
 ) -> float:
-    """``2^(-age / half_life)``; 0 beyond ``drop_after_half_lives``.
+    """Return ``2^(-age / half_life)``; 0 beyond ``drop_after_half_lives``.
 
-    An age below zero (clocks differ) counts as none.
+    An age below zero (clocks differ) counts as 0. Raises ValueError for a half-life that is not
+    positive.
     """
     if not half_life_s > 0:
         raise ValueError(f"a half-life must be positive: {half_life_s}")
@@ -143,10 +151,9 @@ def age_factor(
 
 
 def anchored_base(books: Sequence[str], vigs: Sequence[float], anchor: str) -> list[float]:
-    """Half of the weight for ``anchor``, the rest shared by the others in proportion to ``1 /
-    vig^2``.
+    """Return base weights with half for ``anchor``, the rest in proportion to ``1 / vig^2``.
 
-    Without the anchor the others share everything; an anchor alone has it all.
+    Without the anchor the others share everything; an anchor alone has all the weight.
     """
     shares = [
         0.0 if book == anchor else max(vig, LEAST_VIG) ** -2
@@ -163,7 +170,10 @@ def anchored_base(books: Sequence[str], vigs: Sequence[float], anchor: str) -> l
 
 
 def log_pool(fair_p: Sequence[Sequence[float]], weights: Sequence[float]) -> tuple[float, ...]:
-    """The normalised weighted geometric mean of probability vectors; ``weights`` sum to 1."""
+    """Return the normalised weighted geometric mean of probability vectors.
+
+    ``weights`` sum to 1. Raises NoSolutionError if the mean vanishes.
+    """
     raw = [
         exp(sum([w * log(p) for w, p in zip(weights, leg, strict=True) if w]))
         for leg in zip(*fair_p, strict=True)
@@ -175,8 +185,7 @@ def log_pool(fair_p: Sequence[Sequence[float]], weights: Sequence[float]) -> tup
 
 
 def pool_ceiling(fair_p: Sequence[Sequence[float]]) -> tuple[float, ...]:
-    """What no outcome's probability can exceed in the logarithmic pool of any of these books,
-    whatever their weights.
+    """Return an upper bound of each outcome's probability in the logarithmic pool of any weights.
 
     ``1/p_i = sum_j prod_b (p_bj/p_bi)^w_b``, and a weighted geometric mean is never below its
     smallest member.
@@ -190,22 +199,21 @@ def pool_ceiling(fair_p: Sequence[Sequence[float]]) -> tuple[float, ...]:
 
 
 def linear_pool(fair_p: Sequence[Sequence[float]], weights: Sequence[float]) -> tuple[float, ...]:
-    """The weighted arithmetic mean of probability vectors; ``weights`` sum to 1."""
+    """Return the weighted arithmetic mean of probability vectors; ``weights`` sum to 1."""
     return tuple(
         sum(w * p for w, p in zip(weights, leg, strict=True)) for leg in zip(*fair_p, strict=True)
     )
 
 
 def spread_pct(fair_p: Sequence[Sequence[float]]) -> float:
-    """The largest difference between two books on one outcome, in points of probability (0 to
-    100).
-    """
+    """Return the largest difference between two books on one outcome, in points of probability."""
     return 100 * max((max(leg) - min(leg) for leg in zip(*fair_p, strict=True)), default=0.0)
 
 
 def logit_sd(fair_p: Sequence[Sequence[float]]) -> float:
-    """The largest standard deviation (n - 1), over the outcomes, of the books' logits; 0 for one
-    book.
+    """Return the largest standard deviation (n - 1) of the books' logits on one outcome.
+
+    It is 0 for one book.
     """
     books = len(fair_p)
     if books < 2:
@@ -216,6 +224,13 @@ def logit_sd(fair_p: Sequence[Sequence[float]]) -> float:
         mean = sum(logits) / books
         worst = max(worst, sum([(x - mean) ** 2 for x in logits]) / (books - 1))
     return sqrt(worst)
+
+
+def _normalised(weights: Sequence[float]) -> tuple[float, ...]:
+    heaviest = max(weights)
+    shares = [weight / heaviest for weight in weights]  # so that their sum is finite
+    total = sum(shares)
+    return tuple(share / total for share in shares)
 
 
 def _times(left: Sequence[float], right: Sequence[float]) -> list[float]:

@@ -1,15 +1,21 @@
-"""The fair price of one market from the sharp books' quotes: inputs in, every intermediate number
-out.
+"""The fair price of one market from the sharp books' quotes, with every intermediate number.
 
-The gate prices with it and ``keter explain`` prices again with it, from the stored inputs: the same
+The gate prices with it, and ``keter explain`` prices again with it from the stored inputs. The same
 code on the same floats gives the same digits.
 
 Handicap and totals prices say how the *action* splits, not how often the stake comes back. Where a
-line can push, the push probability comes from (``basis``): ``result``, no push is possible;
-``1x2``, the draw of the sharp 1X2 prices; ``goals``, the Poisson model fitted to that 1X2;
-``total``, the Poisson mean that the totals line itself implies; ``action``, unknown, so that value
-is stated per unit of action. That is the usual quotation of the edge, has the sign of the true
-value, and is the number naive Kelly takes; per unit staked it is smaller by the part that pushes.
+line can push, ``basis`` says where the push probability comes from:
+
+| basis | source |
+| --- | --- |
+| ``result`` | no push is possible |
+| ``1x2`` | the draw of the sharp 1X2 prices |
+| ``goals`` | the Poisson model fitted to that 1X2 |
+| ``total`` | the Poisson mean that the totals line itself implies |
+| ``action`` | unknown: value is stated per unit of action |
+
+Value per unit of action is the usual quotation of the edge. It has the sign of the true value, and
+naive Kelly takes it. Value per unit staked is smaller by the part that pushes.
 """
 
 from collections.abc import Callable, Sequence
@@ -28,10 +34,10 @@ DROP_AFTER_HALF_LIVES = 10.0
 
 
 class SharpQuote(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One sharp book's prices, in the order of the market's sides, and the seconds since they were
-    last confirmed.
+    """One sharp book's prices, in the order of the market's sides.
 
-    ``line_q`` is the neighbouring line they are quoted on, None for the market's own.
+    ``age_s`` are the seconds since they were last confirmed. ``line_q`` is the neighbouring line on
+    which they are quoted, None for the market's own.
     """
 
     book: str
@@ -41,7 +47,7 @@ class SharpQuote(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class PoolInputs(msgspec.Struct, frozen=True, gc=False):
-    """What a consensus is made of."""
+    """The inputs of a consensus."""
 
     method: str
     anchor: str
@@ -49,17 +55,18 @@ class PoolInputs(msgspec.Struct, frozen=True, gc=False):
     quotes: tuple[SharpQuote, ...]
 
     def without(self, book: str) -> "PoolInputs":
-        """The same, ``book`` left out."""
+        """Return the same inputs without ``book``."""
         quotes = tuple([quote for quote in self.quotes if quote.book != book])
         return PoolInputs(self.method, self.anchor, self.half_life_s, quotes)
 
 
 class Inputs(msgspec.Struct, frozen=True, gc=False):
-    """Everything a market's fair price depends on.
+    """Everything that a market's fair price depends on.
 
-    ``line_q`` is the line from the present score on (a totals line less the goals scored), None
-    where the kind has none or the score is unknown; ``one_x_two`` are the sharp 1X2 quotes of the
-    same period, None where they say nothing of this handicap.
+    * ``line_q`` is the line from the present score on: of totals, the line less the goals scored.
+      It is None where the kind has no line or the score is unknown.
+    * ``one_x_two`` are the sharp 1X2 quotes of the same period, None where they do not apply to
+      this handicap.
     """
 
     market_id: str
@@ -68,7 +75,7 @@ class Inputs(msgspec.Struct, frozen=True, gc=False):
     one_x_two: PoolInputs | None = None
 
     def without(self, book: str) -> "Inputs":
-        """The same, ``book`` left out of every consensus."""
+        """Return the same inputs without ``book`` in any consensus."""
         one_x_two = self.one_x_two.without(book) if self.one_x_two else None
         return Inputs(
             self.market_id,
@@ -78,7 +85,7 @@ class Inputs(msgspec.Struct, frozen=True, gc=False):
         )
 
     def helped_by(self, neighbours: Sequence[SharpQuote]) -> "Inputs":
-        """The same with quotes of neighbouring lines from books that do not quote this one."""
+        """Return the same inputs with ``neighbours`` of books that do not quote this line."""
         own = {quote.book for quote in self.pool.quotes}
         quotes = self.pool.quotes + tuple(quote for quote in neighbours if quote.book not in own)
         pool = PoolInputs(self.pool.method, self.pool.anchor, self.pool.half_life_s, quotes)
@@ -86,8 +93,9 @@ class Inputs(msgspec.Struct, frozen=True, gc=False):
 
 
 class Pooled(msgspec.Struct, frozen=True, gc=False):
-    """A consensus with its steps, book by book in the order of the quotes; ``fair`` is on the
-    market's own line.
+    """A consensus with its steps, book by book in the order of the quotes.
+
+    ``fair`` has a row of probabilities per book, on the market's own line.
     """
 
     booksums: tuple[float, ...]
@@ -99,8 +107,9 @@ class Pooled(msgspec.Struct, frozen=True, gc=False):
 
 
 class Priced(msgspec.Struct, frozen=True, gc=False):
-    """The fair price of a market: ``effective_p`` by side; ``action`` is W + X, the same for both
-    sides of a line.
+    """The fair price of a market.
+
+    ``effective_p`` is by side. ``action`` is W + X, which is the same for both sides of a line.
     """
 
     pool: Pooled
@@ -111,7 +120,7 @@ class Priced(msgspec.Struct, frozen=True, gc=False):
     effective_p: tuple[float, ...]
 
     def masses(self, side: int) -> tuple[float, float]:
-        """W and X of a side."""
+        """Return W and X of a side."""
         return self.win_mass(side), self.loss_mass(side)
 
     def win_mass(self, side: int) -> float:
@@ -123,12 +132,12 @@ class Priced(msgspec.Struct, frozen=True, gc=False):
 
 @lru_cache(maxsize=8192)
 def fair_once(odds: tuple[float, ...], method: str) -> Fair:
-    """``fair``, remembered: most books' prices stand from one look to the next."""
+    """Return ``fair`` from a cache: most books' prices are unchanged at the next update."""
     return fair(odds, method)
 
 
 def price(inputs: Inputs) -> Priced:
-    """The fair price of a market. Raises a PricingError when it cannot be had."""
+    """Return the fair price of a market. Raises a PricingError if there is none."""
     quarter = 0 if inputs.line_q is None else inputs.line_q % 4
     one_x_two = None
     if inputs.one_x_two is not None and (quarter != 2 or steps_moved(inputs)):
@@ -145,7 +154,10 @@ Mover = Callable[[float, int], float]
 
 
 def pool(inputs: PoolInputs, move: Mover | None = None) -> Pooled:
-    """Remove each book's margin, brings it to one line, and pools. Raises a PricingError."""
+    """Remove each book's margin, move it to one line, and pool the books.
+
+    Raises a PricingError.
+    """
     made = [fair_once(quote.odds, inputs.method) for quote in inputs.quotes]
     rows = tuple([
         one.p if quote.line_q is None else _moved(quote, quote.line_q, one.p, move)
@@ -182,8 +194,10 @@ def _moved(
 
 
 def _mover(inputs: Inputs, one_x_two: Pooled | None) -> Mover | None:
-    """How a neighbouring line's chance is brought to this one: totals through their Poisson mean,
-    handicaps through a goal model whose total is that of the 1X2.
+    """Return the function that moves a neighbouring line's chance to this line.
+
+    Totals are moved through their Poisson mean, handicaps through a goal model whose total is that
+    of the 1X2. Return None if nothing is to be moved or no model is known.
     """
     kind, line_q = parse_market(inputs.market_id).kind, inputs.line_q
     if line_q is None or not steps_moved(inputs):
@@ -197,7 +211,7 @@ def _mover(inputs: Inputs, one_x_two: Pooled | None) -> Mover | None:
 
 
 def steps_moved(inputs: Inputs) -> int:
-    """The most quarter steps that any quote of the consensus was moved."""
+    """Return the most quarter steps that any quote of the consensus is moved."""
     steps = 0
     for quote in inputs.pool.quotes:
         if quote.line_q is not None:
@@ -206,8 +220,9 @@ def steps_moved(inputs: Inputs) -> int:
 
 
 def wanted_ev_pct(min_ev_pct: float, inputs: Inputs, odds: float) -> float:
-    """Value to ask for: for a price moved from another line also what its possible error in
-    probability is worth.
+    """Return the least value to accept.
+
+    A price moved from another line adds what its possible error in probability is worth.
     """
     steps = steps_moved(inputs)
     return min_ev_pct + extra_edge_points(steps) * odds if steps else min_ev_pct
@@ -217,14 +232,12 @@ _CAN_PUSH = frozenset({MarketKind.ASIAN_HANDICAP, MarketKind.OVER_UNDER, MarketK
 
 
 def nearest_goal(line_q: int) -> int:
-    """The whole number of goals at which a line pushes, wholly or half: 0.25 -> 0, 0.75 -> 1, -0.75
-    -> -1.
-    """
+    """Return the goals at which a line pushes or half pushes: 0.25 -> 0, 0.75 -> 1, -0.75 -> -1."""
     return (line_q + 1) // 4
 
 
 def _push(inputs: Inputs, pooled: Pooled, one_x_two: Pooled | None) -> tuple[str, float]:
-    """The basis, and the probability of the score on which the line pushes or half pushes."""
+    """Return the basis, and the probability of a score at which the line pushes or half pushes."""
     kind, line_q = parse_market(inputs.market_id).kind, inputs.line_q
     if kind is MarketKind.OVER_UNDER:
         if line_q is None or line_q < 1:
@@ -241,8 +254,9 @@ def _push(inputs: Inputs, pooled: Pooled, one_x_two: Pooled | None) -> tuple[str
 
 
 def usable(quotes: Sequence[SharpQuote], method: str, half_life_s: float) -> tuple[SharpQuote, ...]:
-    """The quotes that may enter a consensus: young enough, not underround, and with a fair price
-    under the method.
+    """Return the quotes that may enter a consensus.
+
+    They are young enough, not underround, and have a fair price by the method.
     """
     return tuple([quote for quote in quotes if _usable(quote, method, half_life_s)])
 

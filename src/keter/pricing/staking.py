@@ -1,5 +1,4 @@
-"""How much to stake: Kelly in its forms, proportional and fixed stakes, caps, and what drawdown to
-expect.
+"""How much to stake: Kelly in its forms, proportional and fixed stakes, caps, and drawdown.
 
 Fractions are of the bankroll. p is estimated, so stake a quarter to a half of Kelly and cap every
 bet.
@@ -26,12 +25,14 @@ def kelly(
     fraction: float = 1.0,
     cap: float = 1.0,
 ) -> float:
-    """The share of the bankroll that maximises expected log growth, times ``fraction``, at most
-    ``cap``; 0 without value.
+    """Return the share of the bankroll that maximises expected log growth, 0 without value.
 
-    ``chances`` is the probability of a win, or the five results of a bet (``Chances`` or by name):
-    with half results the optimum is 5 to 9 % above naive Kelly on the effective probability. Raises
-    InvalidOddsError.
+    It is multiplied by ``fraction`` and then at most ``cap``. ``chances`` is the probability of a
+    win, or the five results of a bet (``Chances``, a list, or by name). With half results the
+    optimum is 5 to 9 % above naive Kelly on the effective probability.
+
+    Raises InvalidOddsError for numbers out of range, NoSolutionError if growth has no maximum below
+    the whole bankroll.
     """
     made = Chances.of(chances)
     net = effective_odds(odds, commission) - 1
@@ -56,8 +57,9 @@ def _full_kelly(made: Chances, net: float) -> float:
 
 
 def _root_of_growth(outcomes: Sequence[tuple[float, float]]) -> float:
-    """f in (0, 1) where ``sum q r / (1 + f r)`` is zero: it falls in f, from positive at 0 to
-    negative near 1.
+    """Return the f in (0, 1) at which ``sum q r / (1 + f r)`` is zero.
+
+    The sum falls in f, from positive at 0 to negative near 1.
     """
     low, high, f = 0.0, 1.0, 0.0
     for _ in range(_STEPS):
@@ -75,10 +77,9 @@ def _root_of_growth(outcomes: Sequence[tuple[float, float]]) -> float:
 
 
 def growth(chances: float | Mapping[str, float] | Chances, odds: float, fraction: float) -> float:
-    """Expected log growth of the bankroll when ``fraction`` of it is staked; minus infinity when
-    ruin is possible.
+    """Return the expected log growth of the bankroll if ``fraction`` of it is staked.
 
-    Raises InvalidOddsError.
+    It is minus infinity if ruin is possible. Raises InvalidOddsError.
     """
     made = Chances.of(chances)
     return _growth(
@@ -98,8 +99,9 @@ class Lay(NamedTuple):
 
 
 def kelly_lay(p: float, lay_odds: float, *, commission: float = 0.0) -> Lay:
-    """Kelly for laying a selection that wins with probability ``p``: a back of its complement at
-    ``1 + (1-c)/(l-1)``.
+    """Return Kelly's lay of a selection that wins with probability ``p``.
+
+    It is a back of the complement at ``1 + (1-c)/(l-1)``. Raises InvalidOddsError.
     """
     net = effective_odds(lay_odds) - 1
     effective_odds(lay_odds, commission)
@@ -108,7 +110,7 @@ def kelly_lay(p: float, lay_odds: float, *, commission: float = 0.0) -> Lay:
 
 
 class Exclusive(NamedTuple):
-    """Fractions in the order given, the reserve rate R, and the growth they bring."""
+    """Fractions in the order of the outcomes, the reserve rate R, and the expected log growth."""
 
     fractions: tuple[float, ...]
     reserve_rate: float
@@ -116,22 +118,16 @@ class Exclusive(NamedTuple):
 
 
 def kelly_exclusive(p: Sequence[float], odds: Sequence[float]) -> Exclusive:
-    """Kelly on the outcomes of one market, of which exactly one happens (Smoczynski and Tomkins
-    2010).
+    """Return Kelly's fractions on the outcomes of one market, of which exactly one happens.
 
-    An outcome without value of its own may enter as a hedge. Where the whole market is underround
-    the optimum is to stake everything, reserve 0: that is an arbitrage, cap it first. Raises
-    IncompleteMarketError for lists of other lengths, InvalidOddsError for numbers out of range.
+    After Smoczynski and Tomkins 2010. An outcome without value of its own may enter as a hedge. If
+    the whole market is underround, the optimum is to stake everything, with reserve 0. That is an
+    arbitrage: cap it first.
+
+    Raises IncompleteMarketError for lists of other lengths, InvalidOddsError for numbers out of
+    range.
     """
-    if len(p) != len(odds) or not len(p):
-        raise IncompleteMarketError(
-            f"{len(p)} probabilities and {len(odds)} odds do not make a market"
-        )
-    p, odds = [as_float(x) for x in p], [effective_odds(price) for price in odds]
-    if not all(0 <= x <= 1 for x in p) or sum(p) > 1 + 1e-6:
-        raise InvalidOddsError(
-            f"exclusive outcomes need probabilities that are together at most 1: {p}"
-        )
+    p, odds = _exclusive_market(p, odds)
     reserve, backed_p, backed_r = 1.0, 0.0, 0.0
     chosen: set[int] = set()
     for i in sorted(range(len(p)), key=lambda i: -p[i] * odds[i]):
@@ -148,8 +144,21 @@ def kelly_exclusive(p: Sequence[float], odds: Sequence[float]) -> Exclusive:
     return Exclusive(fractions, reserve, _growth(wealth))
 
 
+def _exclusive_market(p: Sequence[float], odds: Sequence[float]) -> tuple[list[float], list[float]]:
+    if len(p) != len(odds) or not len(p):
+        raise IncompleteMarketError(
+            f"{len(p)} probabilities and {len(odds)} odds do not make a market"
+        )
+    p, odds = [as_float(x) for x in p], [effective_odds(price) for price in odds]
+    if not all(0 <= x <= 1 for x in p) or sum(p) > 1 + 1e-6:
+        raise InvalidOddsError(
+            f"exclusive outcomes need probabilities that are together at most 1: {p}"
+        )
+    return p, odds
+
+
 def kelly_independent(p: float, odds: float, bets: int = 2) -> float:
-    """The share for each of ``bets`` like, independent, simultaneous bets; exact.
+    """Return the exact share for each of ``bets`` equal, independent, simultaneous bets.
 
     Raises InvalidOddsError.
     """
@@ -166,7 +175,7 @@ def kelly_independent(p: float, odds: float, bets: int = 2) -> float:
 
 
 def scaled(fractions: Sequence[float], cap_total: float) -> tuple[float, ...]:
-    """Simultaneous fractions, all shrunk alike so that together they stay within ``cap_total``."""
+    """Scale fractions down by one factor so that their sum is at most ``cap_total``."""
     total = sum(fractions)
     return (
         tuple(fractions) if total <= cap_total else tuple(f * cap_total / total for f in fractions)
@@ -174,12 +183,15 @@ def scaled(fractions: Sequence[float], cap_total: float) -> tuple[float, ...]:
 
 
 def capped(fraction: float, *room: float) -> float:
-    """A fraction within what the bet, the event, the day still allow; never negative."""
+    """Return ``fraction`` or the least of ``room`` if that is smaller; never negative.
+
+    ``room`` is what the bet, the event and the day still allow.
+    """
     return max(min(fraction, *room), 0.0) if room else max(fraction, 0.0)
 
 
 def fixed_stake(unit: Decimal, odds: Decimal | None = None) -> Decimal:
-    """A constant stake, or, given odds, the stake that wins the constant ``unit``."""
+    """Return the constant stake ``unit`` or, given odds, the stake that wins ``unit``."""
     return unit if odds is None else unit / (odds - 1)
 
 
@@ -188,7 +200,7 @@ def proportional_stake(
 ) -> Decimal:
     """Return ``unit * EV / EV_ref``, at most ``unit * cap``, and 0 without value.
 
-    It over-bets longshots where Kelly would not.
+    It stakes more on longshots than Kelly does.
     """
     # Multiplied first: a quotient that is rounded first can lose a cent when it is floored.
     wanted = unit * ev / ev_reference
@@ -196,15 +208,16 @@ def proportional_stake(
 
 
 def playable(amount: Decimal, minimum_minor: int, step_minor: int = 1) -> int:
-    """Minor units to stake: rounded down to ``step_minor``, 0 below the minimum; a stake is never
-    rounded up.
+    """Return the minor units to stake: rounded down to ``step_minor``, 0 below the minimum.
+
+    A stake is never rounded up.
     """
     stake = floor_to_minor(max(amount, Decimal(0)), step_minor)
     return stake if stake >= minimum_minor else 0
 
 
 class Drawdown(NamedTuple):
-    """What staking a part of Kelly leads to, in the lognormal limit (Thorp 2006)."""
+    """The effects of staking a part of Kelly, in the lognormal limit (Thorp 2006)."""
 
     p_ever_below: float
     p_double_before_half: float
@@ -212,10 +225,10 @@ class Drawdown(NamedTuple):
 
 
 def drawdown(kelly_fraction: float, floor: float = 0.5) -> Drawdown:
-    """Chances for ``kelly_fraction`` of Kelly: ever to fall to ``floor`` of the start, to double
-    before halving.
+    """Return the drawdown chances of ``kelly_fraction`` of Kelly.
 
-    At twice Kelly and beyond every drawdown is certain. Raises InvalidOddsError for a fraction not
+    They are the chances ever to fall to ``floor`` of the start, and to double before halving. At
+    twice Kelly and beyond every drawdown is certain. Raises InvalidOddsError for a fraction not
     above 0 or a floor outside (0, 1].
     """
     if not 0 < kelly_fraction < inf or not 0 < floor <= 1:

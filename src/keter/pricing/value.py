@@ -1,9 +1,10 @@
 """What a bet is worth: the five results of a bet, their masses, expected value and variance.
 
-``W = P(win) + P(half win)/2``, ``X = P(loss) + P(half loss)/2``; ``EV = W(o-1) - X`` per unit
-staked. Fair odds are ``1 + X/W``; the effective probability ``e = W/(W+X)`` is what de-vigging a
-handicap or totals line yields, and ``e*o - 1`` is the value per unit of *action*, larger than EV
-where pushes occur.
+* ``W = P(win) + P(half win)/2``, ``X = P(loss) + P(half loss)/2``.
+* ``EV = W(o-1) - X`` per unit staked; fair odds are ``1 + X/W``.
+* The effective probability is ``e = W/(W+X)``: margin removal of a handicap or totals line gives
+  it.
+* ``e*o - 1`` is the value per unit of *action*, larger than EV where pushes occur.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,10 +28,10 @@ class Chances(NamedTuple):
 
     @classmethod
     def of(cls, chances: "float | Mapping[str, float] | Sequence[float] | Chances") -> Self:
-        """From the probability of a plain win, probabilities by name (a missing loss is what
-        remains), or all five in order.
+        """Make chances of a win's probability, of all five in order, or of some by name.
 
-        Raises InvalidOddsError unless they are probabilities that sum to 1.
+        A missing ``loss`` is what remains to 1. Raises InvalidOddsError unless they are
+        probabilities that sum to 1.
         """
         if isinstance(chances, Chances):
             made = cls(*chances)
@@ -70,7 +71,7 @@ class Chances(NamedTuple):
 
     @property
     def action(self) -> float:
-        """W + X: the part of the stake that is played for, on average."""
+        """W + X: the part of the stake that is at risk on average, the rest being returned."""
         return self.win_mass + self.loss_mass
 
     @property
@@ -79,21 +80,21 @@ class Chances(NamedTuple):
 
     @property
     def fair_odds(self) -> float:
-        """The odds of value zero; infinite when the bet cannot win."""
+        """The odds of value zero; infinite if the bet cannot win."""
         return 1 + self.loss_mass / self.win_mass if self.win_mass else float("inf")
 
     def returns(self, odds: float) -> tuple[float, ...]:
-        """Profit per unit staked of each result, in the order of ``RESULTS``."""
+        """Return the profit per unit staked of each result, in the order of ``RESULTS``."""
         net = odds - 1
         return (net, net / 2, 0.0, -0.5, -1.0)
 
     def by_name(self) -> dict[str, float]:
-        """The results that can happen."""
+        """Return the chances by name, without results that cannot happen."""
         return {name: chance for name, chance in zip(RESULTS, self, strict=True) if chance}
 
 
 def _listed(chances: Any) -> list[Any] | None:
-    """The items of a list, tuple or array; None of a single number."""
+    """Return the items of a list, tuple or array, None for a single number."""
     if (
         isinstance(chances, str | bytes)
         or not hasattr(chances, "__len__")
@@ -109,29 +110,32 @@ def expected_value(
     *,
     commission: float = 0.0,
 ) -> float:
-    """Expected profit per unit staked, with pushes and half results.
+    """Return the expected profit per unit staked, with pushes and half results.
 
     ``chances`` is the probability of a win, a ``Chances``, five numbers in its order, or
-    probabilities by name; ``commission`` is taken from net winnings. Raises InvalidOddsError.
+    probabilities by name. ``commission`` is taken from net winnings. Raises InvalidOddsError.
     """
     made = Chances.of(chances)
     return mass_value(made.win_mass, made.loss_mass, effective_odds(odds, commission))
 
 
 def mass_value(win_mass: float, loss_mass: float, odds: float) -> float:
-    """``W(o-1) - X``."""
+    """Return ``W(o-1) - X``: the expected profit per unit staked."""
     return win_mass * (odds - 1) - loss_mass
 
 
 def variance(chances: float | Mapping[str, float] | Chances, odds: float) -> float:
-    """Variance of the profit per unit staked. Raises InvalidOddsError."""
+    """Return the variance of the profit per unit staked. Raises InvalidOddsError."""
     made, returns = Chances.of(chances), Chances(0).returns(effective_odds(odds))
     mean = sum(q * r for q, r in zip(made, returns, strict=True))
     return sum(q * (r - mean) ** 2 for q, r in zip(made, returns, strict=True))
 
 
 def effective_odds(odds: float, commission: float = 0.0) -> float:
-    """``1 + (o-1)(1-c)``: odds after commission on net winnings. Raises InvalidOddsError."""
+    """Return ``1 + (o-1)(1-c)``: the odds after commission on net winnings.
+
+    Raises InvalidOddsError for odds not above 1 or a commission outside [0, 1).
+    """
     if type(odds) is not float or type(commission) is not float:
         odds, commission = as_float(odds), as_float(commission)
     if not 1 < odds < float("inf"):

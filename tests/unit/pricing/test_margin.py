@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from keter.errors import IncompleteMarketError, InvalidOddsError, NoSolutionError, PricingError
-from keter.pricing import devig
+from keter.pricing.devigging import devig
 from keter.pricing.kernels import BLOCK, devig_array
 from keter.pricing.margin import METHODS, fair
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from keter.pricing import devig
+from keter.pricing.devigging import devig
 
 MARKETS = [
     [1.91, 1.91],

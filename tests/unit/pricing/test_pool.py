@@ -12,8 +12,7 @@ from keter.errors import (
     SpreadTooWideError,
     TooFewSourcesError,
 )
-from keter.pricing import consensus
-from keter.pricing.pool import age_factor, anchored_base, linear_pool
+from keter.pricing.pool import age_factor, anchored_base, consensus, linear_pool
 
 chance = st.floats(0.05, 0.9)
 rows = st.integers(2, 4).flatmap(

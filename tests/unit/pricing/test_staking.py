@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from keter.domain.markets import Market, MarketKind, Outcome, Period
 from keter.errors import InvalidOddsError, NoSolutionError
-from keter.pricing import kelly
 from keter.pricing.goals import GoalModel
 from keter.pricing.joint import LineBet, kelly_joint, maximise_growth
 from keter.pricing.staking import (
@@ -17,6 +16,7 @@ from keter.pricing.staking import (
     drawdown,
     fixed_stake,
     growth,
+    kelly,
     kelly_exclusive,
     kelly_independent,
     kelly_lay,

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from keter.domain.markets import Market, MarketKind, Outcome, Period
 from keter.errors import InvalidOddsError, NoSolutionError
-from keter.pricing import expected_value
 from keter.pricing.goals import (
     GoalModel,
     chances,
@@ -29,7 +28,7 @@ from keter.pricing.lines import (
     move_handicap,
     move_total,
 )
-from keter.pricing.value import Chances, variance
+from keter.pricing.value import Chances, expected_value, variance
 
 FT = Period.FULL_TIME
 AH, OU = MarketKind.ASIAN_HANDICAP, MarketKind.OVER_UNDER

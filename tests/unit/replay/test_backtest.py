@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from keter.domain.markets import MarketKind
-from keter.pricing import devig
+from keter.pricing.devigging import devig
 from keter.pricing.goals import fit_home_away
 from keter.replay.backtest import Backtest, Rules, run
 from keter.replay.football import Moment

@@ -16,7 +16,7 @@ from keter.domain.markets import Market, MarketKind, Outcome, Period, parse_mark
 from keter.domain.settlement import result_halves
 from keter.domain.signals import ConfirmedSignal, ValidatedMarket
 from keter.domain.verdicts import Reason, accept, reject
-from keter.pricing import kelly
+from keter.pricing.staking import kelly
 from keter.pricing.value import Chances
 from keter.risk.gate import (
     RiskContext,

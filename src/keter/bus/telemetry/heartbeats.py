@@ -49,15 +49,6 @@ class Histogram(msgspec.Struct, frozen=True):
     def count(self) -> int:
         return self.buckets[-1][1] if self.buckets else 0
 
-    def quantile_s(self, q: float) -> float | None:
-        """Return the bound in seconds under which a share ``q`` of the observations lies.
-
-        Return None without observations, infinity beyond the last bound.
-        """
-        if not self.count:
-            return None
-        return next(bound for bound, count in self.buckets if count >= q * self.count)
-
 
 class Heartbeat(msgspec.Struct, frozen=True):
     """The heartbeat of one process, ``age_s`` ago. ``fields`` are all of its hash, as text."""

@@ -13,9 +13,9 @@ from keter.domain.markets import Market, MarketKind, Outcome, Period, Phase, par
 from keter.domain.quotes import BookPrices, Score
 from keter.domain.signals import ConfirmedSignal, ValidatedMarket
 from keter.domain.verdicts import Reason, Verdict
-from keter.pricing import consensus, devig
+from keter.pricing.devigging import devig
 from keter.pricing.goals import fit_total, total_chances
-from keter.pricing.pool import anchored_base
+from keter.pricing.pool import anchored_base, consensus
 from keter.strategies.value.consensus_inputs import half_life_s
 from keter.strategies.value.edge import evaluate, evidence, first_seen
 from keter.strategies.value.evidence import explain, recompute

@@ -98,8 +98,9 @@ CALL = '            return await self._timed("place_call", self._venue.place(ord
 DENIED = "        if denied is None or denied.count < LEAST_DENIALS:\n            return False\n"
 OPEN_INDEX = '        ["account", "mode", "event_uid", "selection_id"],\n        unique=True,\n'
 SECOND_LOOK = (
-    "        verdict = await self._recheck(approved, lock)\n        if not verdict.accepted:\n        "
-    "    return verdict, None\n"
+    "        verdict = await self._recheck(approved, lock)\n"
+    "        if not verdict.accepted:\n"
+    "            return verdict, None\n"
 )
 CONVERT = "        if not await self._exposures.convert("
 UNSEEN = (
@@ -542,7 +543,7 @@ MUTATIONS = (
         "src/keter/strategies/value/evidence.py",
         "        return not self.differences\n",
         "        return True\n",
-        ("tests/unit/test_explain.py",),
+        ("tests/unit/cli/test_explain.py",),
     ),
     Mutation(
         "audit",
@@ -943,7 +944,7 @@ MUTATIONS = (
         "src/keter/cli/halting.py",
         "    if not heard:\n",
         "    if False:\n",
-        ("tests/unit/test_cli.py",),
+        ("tests/unit/cli/test_cli.py",),
     ),
     Mutation(
         "halt-listing-lock",
@@ -1559,7 +1560,7 @@ MUTATIONS = (
         "src/keter/domain/trading.py",
         "return DISARMED if live and bets and armed is False else mode",
         "return mode",
-        ("tests/unit/domain/test_betting_word.py",),
+        ("tests/unit/domain/test_trading.py",),
     ),
     Mutation(
         "refusing-told",

@@ -1416,7 +1416,7 @@ MUTATIONS = (
         "src/keter/supervision/launch.py",
         "Stage.VENUE, supervised=True)",
         "Stage.VENUE)",
-        ("tests/unit/venues/asianodds/simulator/test_as_a_child.py",),
+        ("tests/unit/venues/asianodds/simulator/test_main.py",),
     ),
     Mutation(
         "page-asked",

@@ -22,7 +22,7 @@ from keter.bus.telemetry.audit import add_counts
 from keter.bus.telemetry.heartbeats import Heart
 from keter.clock import ManualClock
 from keter.domain.alerts import Alert
-from keter.domain.bets import Bet, BetState, Intent, reference_of
+from keter.domain.bets import Bet, BetState, Intent
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
 from keter.domain.markets import Event, Market, MarketKind, Outcome, Period, Phase, event_uid
 from keter.domain.quotes import BookPrices, MarketUpdate, VenueRef
@@ -38,6 +38,7 @@ from keter.domain.trading import (
 )
 from keter.domain.verdicts import Reason, accept, reject
 from keter.ledger import BetChanges, Ledger
+from tests.kit.execution import an_intent
 
 ACCOUNT = "sandbox"
 STARTED = datetime.now(UTC)
@@ -109,31 +110,27 @@ def update_of(number: int, now: datetime) -> MarketUpdate:
 
 
 def intent_of(number: int, made: datetime, fence: int, mode: ExecutionMode) -> Intent:
-    event, (market, side) = fixture(number, made), MARKETS[number % len(MARKETS)]
-    intent_id = f"{number:032x}"
-    return Intent(
-        intent_id=intent_id,
+    market, side = MARKETS[number % len(MARKETS)]
+    intent = an_intent(
+        f"{number:032x}",
         decision_id=f"d{number}",
-        trace_id=f"trace{number:04d}",
-        account=ACCOUNT,
-        mode=mode,
-        venue="paper",
-        venue_key="k",
-        event_uid=event.event_uid,
-        league=event.league,
-        home=event.home,
-        away=event.away,
-        kickoff=event.kickoff,
+        event=fixture(number, made),
         market=market,
         side=side,
-        stake_minor=1000,
+        mode=mode,
+        fence=fence,
+        created_at=made,
+        account=ACCOUNT,
+    )
+    return msgspec.structs.replace(
+        intent,
+        trace_id=f"trace{number:04d}",
+        venue="paper",
+        venue_key="k",
         asked_odds="2.04",
         fair_odds=1.9312,
         ev_pct=5.63 + number % 4,
         book="SBO",
-        reference=reference_of(intent_id),
-        fence=fence,
-        created_at=made,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -187,6 +188,27 @@ def an_intent(
         created_at=created_at,
         signal=signal,
     )
+
+
+def a_ticket(**changes: Any) -> Ticket:
+    """Return the running ticket of a bet that somebody made by hand, with ``changes``."""
+    ticket = Ticket(
+        reference="by-hand",
+        ticket_id="99",
+        book="PIN",
+        status=TicketStatus.RUNNING,
+        odds="1.9",
+        stake_minor=700,
+        pnl_minor=0,
+        placed_at=NOW,
+        market=None,
+        side=None,
+        home="Hand",
+        away="Made",
+        league="L",
+        kickoff=NOW,
+    )
+    return msgspec.structs.replace(ticket, **changes)
 
 
 def licence() -> dict[str, str]:

@@ -135,7 +135,7 @@ def intent_of(number: int, made: datetime, fence: int, mode: ExecutionMode) -> I
 
 
 async def seed_bet(ledger: Ledger, intent: Intent, state: BetState, pnl_minor: int | None) -> Bet:
-    """One bet through its whole life to ``state``, a few seconds a step."""
+    """Take one bet through its whole life to ``state``, a few seconds a step."""
     at = intent.created_at
     bet = await ledger.intents.create(intent, worker="router")
 
@@ -190,7 +190,7 @@ async def seed_ledger(
     now: datetime | None = None,
     unknown: bool = True,
 ) -> Seed:
-    """``count`` bets of the last hours with their verdicts."""
+    """Write ``count`` bets of the last hours with their verdicts."""
     now = now or datetime.now(UTC)
     take = await ledger.intents.takeover(
         ACCOUNT, mode, at=now - timedelta(hours=6), worker="router"
@@ -221,8 +221,9 @@ async def seed_ledger(
 
 
 def moments(count: int, now: datetime, *, unknown: bool) -> list[datetime]:
-    """When each of ``count`` bets was made, oldest first; one more, 95 s old, for the
-    ``unknown``.
+    """Return when each of ``count`` bets was made, the oldest first.
+
+    One more, 95 s old, is for the ``unknown``.
     """
     spacing = min(timedelta(minutes=5), timedelta(hours=4) / max(count, 1))
     made = [now - timedelta(minutes=5) - spacing * (count - number) for number in range(count)]
@@ -263,8 +264,9 @@ def decisions_of(intent: Intent, at: datetime) -> list[Decision]:
 async def seed_beats(
     bus: Bus, *, missing: frozenset[str] = frozenset(), revision: int | None = None
 ) -> None:
-    """One heartbeat of every process but the ``missing``; ``revision`` is the trading state that
-    guard and router saw.
+    """Write one heartbeat of every process but the ``missing``.
+
+    ``revision`` is the trading state that guard and router saw.
     """
     for process in PROCESSES:
         if process not in missing:
@@ -323,7 +325,7 @@ async def seed_bus(
     mode: TradingMode = TradingMode.ACTIVE,
     missing: frozenset[str] = frozenset(),
 ) -> None:
-    """State, feeds, account, queues, prices, risk and counts of a running system."""
+    """Write state, feeds, account, queues, prices, risk and counts of a running system."""
     now = now or datetime.now(UTC)
     day = day or now.date().isoformat()
     state = TradingState(mode, "ops", "start of the day", now - timedelta(hours=4))

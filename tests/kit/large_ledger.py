@@ -85,8 +85,9 @@ def _event(number: int) -> str:
 
 
 async def make_large_ledger(path: Path, bets: int, a_day: int = BETS_A_DAY) -> None:
-    """``bets`` finished bets, ``a_day`` of them each day up to now, and OPEN_BETS open ones;
-    tickets and decisions alike.
+    """Make a ledger of ``bets`` finished bets, ``a_day`` of them each day up to now.
+
+    OPEN_BETS open ones come on top; tickets and decisions alike.
     """
     book = await open_ledger(f"sqlite:///{path}", clock=ManualClock(NOW))
     for state in BOUGHT:

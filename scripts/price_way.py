@@ -35,7 +35,8 @@ from tests.kit.workbench import context_on, done_so_far, opened, quick_feed, set
 import keter
 from keter.domain.bets import BetState
 from keter.domain.trading import ExecutionMode
-from keter.ledger import BetFilter, Ledger, open_settings_ledger
+from keter.ledger import BetFilter, Ledger
+from keter.opening import open_settings_ledger
 from keter.processes import edge, guard, ingest, recorder, router, tracker, validator
 from keter.venues.asianodds.simulator.config import AccountConfig, SandboxConfig
 from keter.venues.asianodds.simulator.server import Sandbox

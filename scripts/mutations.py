@@ -543,7 +543,7 @@ MUTATIONS = (
         "src/keter/strategies/value/evidence.py",
         "        return not self.differences\n",
         "        return True\n",
-        ("tests/unit/test_explain.py",),
+        ("tests/unit/cli/test_explain.py",),
     ),
     Mutation(
         "audit",
@@ -944,7 +944,7 @@ MUTATIONS = (
         "src/keter/cli/halting.py",
         "    if not heard:\n",
         "    if False:\n",
-        ("tests/unit/test_cli.py",),
+        ("tests/unit/cli/test_cli.py",),
     ),
     Mutation(
         "halt-listing-lock",
@@ -1416,7 +1416,7 @@ MUTATIONS = (
         "src/keter/supervision/launch.py",
         "Stage.VENUE, supervised=True)",
         "Stage.VENUE)",
-        ("tests/unit/venues/asianodds/simulator/test_as_a_child.py",),
+        ("tests/unit/venues/asianodds/simulator/test_main.py",),
     ),
     Mutation(
         "page-asked",
@@ -1560,7 +1560,7 @@ MUTATIONS = (
         "src/keter/domain/trading.py",
         "return DISARMED if live and bets and armed is False else mode",
         "return mode",
-        ("tests/unit/domain/test_betting_word.py",),
+        ("tests/unit/domain/test_trading.py",),
     ),
     Mutation(
         "refusing-told",

@@ -31,10 +31,10 @@ from hypothesis.stateful import (
 from keter.domain.bets import FINAL, SETTLED, BetState
 from keter.domain.exposure import ExposureStatus
 from keter.domain.signals import ApprovedSignal
-from keter.domain.tickets import Ticket, TicketStatus
+from keter.domain.tickets import TicketStatus
 from keter.errors import KeterError
 from keter.ledger import BetFilter
-from tests.kit.execution import ACCOUNT, state_of
+from tests.kit.execution import ACCOUNT, a_ticket, state_of
 from tests.kit.execution_bench import DRY, RouterProcess, TrackerProcess, World
 from tests.kit.hooks import Crash, Hook
 
@@ -205,21 +205,11 @@ class BetLife(RuleBasedStateMachine):
     def somebody_bets_by_hand(self) -> None:
         self.by_hand += 1
         self.world.venue.add(
-            Ticket(
-                f"hand-{self.by_hand}",
-                f"99{self.by_hand}",
-                "PIN",
-                TicketStatus.RUNNING,
-                "1.9",
-                700,
-                0,
-                self.world.clock.now(),
-                None,
-                None,
-                "Hand",
-                "Made",
-                "L",
-                None,
+            a_ticket(
+                reference=f"hand-{self.by_hand}",
+                ticket_id=f"99{self.by_hand}",
+                placed_at=self.world.clock.now(),
+                kickoff=None,
             )
         )
 

@@ -89,19 +89,15 @@ class Child:
 async def hire(
     url: str, name: str, *, mode: str = "run", claim: int = 4, lease_s: float = LEASE_S
 ) -> Child:
-    command = [
-        sys.executable,
-        "-m",
-        "tests.kit.bus_worker",
-        url,
-        name,
-        str(lease_s),
-        str(claim),
-        mode,
-    ]
-    environment = {**os.environ, "PYTHONPATH": "."}
+    """Start a worker in a process of its own; the test ends it."""
+    command = [sys.executable, "-m", "tests.kit.bus_worker"]
     process = await asyncio.create_subprocess_exec(
-        *command, stdin=PIPE, stdout=PIPE, cwd=ROOT, env=environment
+        *command,
+        *(url, name, str(lease_s), str(claim), mode),
+        stdin=PIPE,
+        stdout=PIPE,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": "."},
     )
     return Child(process)
 
@@ -110,25 +106,8 @@ async def hire(
 async def child(
     url: str, name: str, *, mode: str = "walk", claim: int = 4, lease_s: float = LEASE_S
 ) -> AsyncIterator[Child]:
-    command = [
-        sys.executable,
-        "-m",
-        "tests.kit.bus_worker",
-        url,
-        name,
-        str(lease_s),
-        str(claim),
-        mode,
-    ]
-    started = Child(
-        await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": "."},
-        )
-    )
+    """Start a worker in a process of its own, and end it with the block."""
+    started = await hire(url, name, mode=mode, claim=claim, lease_s=lease_s)
     try:
         yield started
     finally:

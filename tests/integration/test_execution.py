@@ -41,7 +41,7 @@ from keter.execution.reconcile.passes import QUERIES_PER_MINUTE
 from keter.venues.asianodds.placement import classify
 from keter.venues.asianodds.transport import Reply
 from keter.venues.base import VenueTransientError
-from tests.kit.execution import ACCOUNT, NOW
+from tests.kit.execution import ACCOUNT, NOW, a_ticket
 from tests.kit.execution_bench import DRY, RouterProcess, TrackerProcess, World
 from tests.kit.hooks import Crash, Hook
 
@@ -441,23 +441,7 @@ async def test_a_regrade_books_the_difference_once(desk: Desk) -> None:
 
 
 async def test_a_bet_by_hand_is_exposure_until_it_is_settled(desk: Desk) -> None:
-    ticket = Ticket(
-        "by-hand",
-        "99",
-        "PIN",
-        TicketStatus.RUNNING,
-        "1.9",
-        700,
-        0,
-        NOW,
-        None,
-        None,
-        "Hand",
-        "Made",
-        "L",
-        NOW,
-        sport="te",
-    )
+    ticket = a_ticket(sport="te")
     desk.world.venue.add(ticket)
     await desk.look()
     assert await desk.exposed() == {"foreign:PIN:99": 700}

@@ -6,32 +6,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from keter.domain.tickets import Ticket, TicketStatus
+from keter.domain.tickets import Ticket
 from keter.execution.reconcile.alarms import Alarms
 from keter.execution.reconcile.foreign_tickets import ForeignTickets
 from keter.execution.reconcile.unreadable_rows import UnreadableRows
 from keter.ledger import UnstorableRowError
 from tests.integration.test_guard import Desk, desk
-from tests.kit.execution import ACCOUNT, NOW, a_signal, an_event
+from tests.kit.execution import ACCOUNT, a_signal, a_ticket, an_event
 from tests.kit.workbench import context_on
 
 pytestmark = pytest.mark.redis
-BY_HAND = Ticket(
-    "by-hand",
-    "99",
-    "PIN",
-    TicketStatus.RUNNING,
-    "1.9",
-    98_500,
-    0,
-    NOW,
-    None,
-    None,
-    "Hand",
-    "Made",
-    "L",
-    NOW,
-)
+BY_HAND = a_ticket(stake_minor=98_500)
 NO_RESULT = msgspec.structs.replace(BY_HAND, unreadable="a result beyond belief")
 NO_STAKE = msgspec.structs.replace(
     BY_HAND, unreadable="a stake beyond belief", stake_known=False, stake_minor=0

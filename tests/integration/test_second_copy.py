@@ -17,32 +17,24 @@ from keter.clock import ManualClock
 from keter.control.base import Operator
 from keter.control.commands import Control
 from keter.domain.bets import BetState, made_by_keter, reference_of
-from keter.domain.tickets import Ticket, TicketStatus
 from keter.domain.trading import TradingMode
 from keter.risk.restore import catch_up
 from tests.integration.test_execution import Desk
 from tests.integration.test_worker_alerts import Ingest
-from tests.kit.execution import ACCOUNT, NOW
+from tests.kit.execution import ACCOUNT, NOW, a_ticket
 from tests.kit.execution_bench import TrackerProcess, World
 from tests.kit.hooks import Hook
 from tests.kit.workbench import settings_for
 
 pytestmark = pytest.mark.redis
-THEIRS = Ticket(
-    reference_of("0123456789abcdef" * 2),
-    "77",
-    "IBC",
-    TicketStatus.RUNNING,
-    "2.1",
-    900,
-    0,
-    NOW,
-    None,
-    None,
-    "Home",
-    "Away",
-    "L",
-    NOW,
+THEIRS = a_ticket(
+    reference=reference_of("0123456789abcdef" * 2),
+    ticket_id="77",
+    book="IBC",
+    odds="2.1",
+    stake_minor=900,
+    home="Home",
+    away="Away",
 )
 
 

@@ -32,7 +32,7 @@ from keter.venues.asianodds.tickets import read_tickets
 from keter.venues.asianodds.wire import read_answer
 from tests.integration.test_execution import Desk
 from tests.kit.asianodds_payloads import data_body
-from tests.kit.execution import NOW, a_signal
+from tests.kit.execution import NOW, a_signal, a_ticket
 from tests.kit.execution_bench import TrackerProcess, World
 from tests.kit.hooks import Hook
 from tests.kit.ledger_contract import put_in
@@ -200,22 +200,7 @@ async def test_a_foreign_row_with_a_stake_counts_with_it_whatever_else_is_wrong(
 async def test_a_row_that_the_ledger_refuses_is_exposure_and_told_until_it_changes(
     desk: Desk,
 ) -> None:
-    bad = Ticket(
-        "by-hand",
-        "99",
-        "PIN",
-        TicketStatus.RUNNING,
-        "1.9",
-        2**63,
-        0,
-        NOW,
-        None,
-        None,
-        "Hand",
-        "Made",
-        "L",
-        NOW,
-    )
+    bad = a_ticket(stake_minor=2**63)
     good = msgspec.structs.replace(bad, reference="other", ticket_id="98", stake_minor=500)
     desk.world.venue.add(bad)
     desk.world.venue.add(good)

@@ -53,7 +53,7 @@ class Venue:
         return [request for request in self.asked if request.url.path.endswith(f"/{method}")]
 
     async def sleep(self, seconds: float) -> None:
-        """Time passes at once."""
+        """Let the time pass at once."""
         self.slept.append(seconds)
         self.clock.set(self.clock.now() + timedelta(seconds=seconds))
 
@@ -131,7 +131,7 @@ class Venue:
 
 
 def answer(body: bytes) -> httpx.Response:
-    """HTTP 200 with a body that is still to be read, as from a network."""
+    """Return HTTP 200 with a body that is still to be read, as from a network."""
     return httpx.Response(200, stream=httpx.ByteStream(body))
 
 

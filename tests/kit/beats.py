@@ -40,7 +40,7 @@ def beat(process: str, worker: str | None = None, **fields: str) -> Heartbeat:
 
 
 def latency_fields(step: str, counts: list[int], sum_s: float) -> dict[str, str]:
-    """Fields of a heartbeat with ``counts`` observations per bucket."""
+    """Return the fields of a heartbeat with ``counts`` observations per bucket."""
     buckets = zip(BUCKETS_S, accumulate(counts), strict=True)
     return {f"h:{step}:{bound:g}": str(n) for bound, n in buckets} | {f"h:{step}:sum": str(sum_s)}
 

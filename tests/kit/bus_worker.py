@@ -35,7 +35,7 @@ class Worker:
         self.over = asyncio.Event()
 
     async def point(self, name: str) -> None:
-        """Says where we are and, walking, waits to be told to go on."""
+        """Print the point; when walking, wait for a line before going on."""
         say(name)
         if self._walk and not await asyncio.to_thread(sys.stdin.readline):
             self.over.set()

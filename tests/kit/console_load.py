@@ -55,7 +55,7 @@ class Pressure:
 
     @property
     def rate(self) -> float:
-        """Updates per second that were really written so far."""
+        """Return the updates per second that were really written so far."""
         return self.written / (time.monotonic() - self.begun)
 
     async def _press(self) -> None:
@@ -91,8 +91,9 @@ class Pressure:
 
 
 def multiply_bets(path: Path, total: int) -> int:
-    """Copy the settled bets of a ledger, each a little earlier, until there are ``total``;
-    returns how many there are.
+    """Copy the settled bets of a ledger, each a little earlier, until there are ``total``.
+
+    Returns how many there are.
     """
     with closing(sqlite3.connect(path, timeout=30)) as connection, connection:
         columns = [row[1] for row in connection.execute("PRAGMA table_info(bets)")]

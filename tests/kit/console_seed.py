@@ -22,7 +22,7 @@ from keter.bus.telemetry.audit import add_counts
 from keter.bus.telemetry.heartbeats import Heart
 from keter.clock import ManualClock
 from keter.domain.alerts import Alert
-from keter.domain.bets import Bet, BetState, Intent, reference_of
+from keter.domain.bets import Bet, BetState, Intent
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
 from keter.domain.markets import Event, Market, MarketKind, Outcome, Period, Phase, event_uid
 from keter.domain.quotes import BookPrices, MarketUpdate, VenueRef
@@ -38,6 +38,7 @@ from keter.domain.trading import (
 )
 from keter.domain.verdicts import Reason, accept, reject
 from keter.ledger import BetChanges, Ledger
+from tests.kit.execution import an_intent
 
 ACCOUNT = "sandbox"
 STARTED = datetime.now(UTC)
@@ -109,36 +110,32 @@ def update_of(number: int, now: datetime) -> MarketUpdate:
 
 
 def intent_of(number: int, made: datetime, fence: int, mode: ExecutionMode) -> Intent:
-    event, (market, side) = fixture(number, made), MARKETS[number % len(MARKETS)]
-    intent_id = f"{number:032x}"
-    return Intent(
-        intent_id=intent_id,
+    market, side = MARKETS[number % len(MARKETS)]
+    intent = an_intent(
+        f"{number:032x}",
         decision_id=f"d{number}",
-        trace_id=f"trace{number:04d}",
-        account=ACCOUNT,
-        mode=mode,
-        venue="paper",
-        venue_key="k",
-        event_uid=event.event_uid,
-        league=event.league,
-        home=event.home,
-        away=event.away,
-        kickoff=event.kickoff,
+        event=fixture(number, made),
         market=market,
         side=side,
-        stake_minor=1000,
+        mode=mode,
+        fence=fence,
+        created_at=made,
+        account=ACCOUNT,
+    )
+    return msgspec.structs.replace(
+        intent,
+        trace_id=f"trace{number:04d}",
+        venue="paper",
+        venue_key="k",
         asked_odds="2.04",
         fair_odds=1.9312,
         ev_pct=5.63 + number % 4,
         book="SBO",
-        reference=reference_of(intent_id),
-        fence=fence,
-        created_at=made,
     )
 
 
 async def seed_bet(ledger: Ledger, intent: Intent, state: BetState, pnl_minor: int | None) -> Bet:
-    """One bet through its whole life to ``state``, a few seconds a step."""
+    """Take one bet through its whole life to ``state``, a few seconds a step."""
     at = intent.created_at
     bet = await ledger.intents.create(intent, worker="router")
 
@@ -193,7 +190,7 @@ async def seed_ledger(
     now: datetime | None = None,
     unknown: bool = True,
 ) -> Seed:
-    """``count`` bets of the last hours with their verdicts."""
+    """Write ``count`` bets of the last hours with their verdicts."""
     now = now or datetime.now(UTC)
     take = await ledger.intents.takeover(
         ACCOUNT, mode, at=now - timedelta(hours=6), worker="router"
@@ -224,8 +221,9 @@ async def seed_ledger(
 
 
 def moments(count: int, now: datetime, *, unknown: bool) -> list[datetime]:
-    """When each of ``count`` bets was made, oldest first; one more, 95 s old, for the
-    ``unknown``.
+    """Return when each of ``count`` bets was made, the oldest first.
+
+    One more, 95 s old, is for the ``unknown``.
     """
     spacing = min(timedelta(minutes=5), timedelta(hours=4) / max(count, 1))
     made = [now - timedelta(minutes=5) - spacing * (count - number) for number in range(count)]
@@ -266,8 +264,9 @@ def decisions_of(intent: Intent, at: datetime) -> list[Decision]:
 async def seed_beats(
     bus: Bus, *, missing: frozenset[str] = frozenset(), revision: int | None = None
 ) -> None:
-    """One heartbeat of every process but the ``missing``; ``revision`` is the trading state that
-    guard and router saw.
+    """Write one heartbeat of every process but the ``missing``.
+
+    ``revision`` is the trading state that guard and router saw.
     """
     for process in PROCESSES:
         if process not in missing:
@@ -326,7 +325,7 @@ async def seed_bus(
     mode: TradingMode = TradingMode.ACTIVE,
     missing: frozenset[str] = frozenset(),
 ) -> None:
-    """State, feeds, account, queues, prices, risk and counts of a running system."""
+    """Write state, feeds, account, queues, prices, risk and counts of a running system."""
     now = now or datetime.now(UTC)
     day = day or now.date().isoformat()
     state = TradingState(mode, "ops", "start of the day", now - timedelta(hours=4))

@@ -53,7 +53,7 @@ class Customer:
         return await self.call("Register", username=user)
 
     async def enter(self) -> None:
-        """Log in and registers."""
+        """Log in and register."""
         assert (await self.log_in())["Code"] == 0
         assert (await self.register())["Code"] == 0
 

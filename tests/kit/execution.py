@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -73,8 +74,9 @@ def a_signal(
     score: Score | None = None,
     account: str = ACCOUNT,
 ) -> ConfirmedSignal:
-    """Over 2.5 goals, fair at about 2.0 by three sharp books; ``offers`` are the soft books' prices
-    for it.
+    """Return a signal on over 2.5 goals, fair at about 2.0 by three sharp books.
+
+    ``offers`` are the soft books' prices for it.
     """
     books = {"PIN": (1.95, 1.95), "ISN": (1.94, 1.96), "SBO": (1.95, 1.95)}
     books |= {book: (odds, 1.70) for book, odds in (offers or {"IBC": 2.20}).items()}
@@ -113,7 +115,7 @@ def approved(
 
 
 def fine_facts(now: datetime = NOW, **changes: object) -> PlacementFacts:
-    """Facts that stand in the way of no bet of the run MARK, but for ``changes``."""
+    """Return facts that prevent no bet of the run MARK, but for ``changes``."""
     facts = PlacementFacts(
         now,
         halt_file=False,
@@ -142,7 +144,7 @@ async def own_redis(bus: Bus, run: Run = LIVE_RUN) -> None:
 
 
 def counting_ids(prefix: str = "id") -> Callable[[], str]:
-    """Ids in order, unique within the test."""
+    """Return a maker of ids in order, unique within the test."""
     numbers = itertools.count(1)
     return lambda: f"{prefix}{next(numbers):08d}"
 
@@ -187,6 +189,27 @@ def an_intent(
         created_at=created_at,
         signal=signal,
     )
+
+
+def a_ticket(**changes: Any) -> Ticket:
+    """Return the running ticket of a bet that somebody made by hand, with ``changes``."""
+    ticket = Ticket(
+        reference="by-hand",
+        ticket_id="99",
+        book="PIN",
+        status=TicketStatus.RUNNING,
+        odds="1.9",
+        stake_minor=700,
+        pnl_minor=0,
+        placed_at=NOW,
+        market=None,
+        side=None,
+        home="Hand",
+        away="Made",
+        league="L",
+        kickoff=NOW,
+    )
+    return msgspec.structs.replace(ticket, **changes)
 
 
 def licence() -> dict[str, str]:
@@ -275,7 +298,7 @@ class ModelVenue:
             self._change(index, status=TicketStatus.REFUSED)
 
     def finish(self, index: int, home: int, away: int) -> None:
-        """Settles a running ticket at this score, and a settled one anew."""
+        """Settle a running ticket at this score, and a settled one anew."""
         ticket = self.tickets[index]
         if (
             ticket.status not in {TicketStatus.RUNNING, TicketStatus.SETTLED}
@@ -333,7 +356,7 @@ STATE_OF_TICKET = {
 
 
 def state_of(ticket: Ticket) -> BetState:
-    """Where a bet with this ticket must stand."""
+    """Return the state in which a bet with this ticket must be."""
     return (
         BetState(ticket.result or "")
         if ticket.status is TicketStatus.SETTLED

@@ -180,11 +180,11 @@ class TrackerProcess:
         self.tracker = Tracker(context, world.hooked_ledger(self.hook), venue, KnownSelections())
 
     async def look(self) -> bool:
-        """One pass now; True when it was completed."""
+        """Make one pass now; return True if it was completed."""
         self.tracker.passes.make_due()
         return await self.tracker.passes.turn()
 
 
 async def surely() -> bool:
-    """Stands for a lease that is ours: who loses one is for tests with leases to show."""
+    """Return True: who loses a lease is for tests with leases to show."""
     return True

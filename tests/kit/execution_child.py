@@ -64,7 +64,7 @@ class SelfStopper:
 
 
 def _claimed(plan: Path, step: str) -> bool:
-    """Whether the plan is for this step and it was we who took it away."""
+    """Return whether the plan is for this step and this process took it."""
     try:
         if plan.read_text() != step:
             return False

@@ -85,9 +85,9 @@ WORDS = {
 
 
 def environment(folder: Path, sandbox: Sandbox, redis_url: str, **names: str) -> dict[str, str]:
-    """LIVE with short times: leases of 2 s, doubts resolved after seconds instead of minutes.
+    """Return LIVE settings with short times; ``names`` replace some.
 
-    ``names`` say otherwise.
+    Leases last 2 s, and doubts are resolved after seconds instead of minutes.
     """
     return {
         "EXECUTION_MODE": "LIVE",
@@ -141,7 +141,7 @@ class Child:
 
     @property
     def trace(self) -> list[str]:
-        """The steps it has taken with a bet in hand."""
+        """Return the steps it has taken with a bet in hand."""
         path = Path(self.world["DATA_DIR"]) / f"trace-{self.name}"
         return path.read_text().split("\n")[:-1] if path.exists() else []
 
@@ -204,8 +204,9 @@ class ExecutionWorld:
         }, self.sandbox.book.placed
 
     async def until(self, check: Callable[[], Awaitable[T]], *, every_s: float = 0.05) -> T:
-        """``eventually`` at the pace of the machine: it fails when no bet gets a step further for
-        PATIENCE_S.
+        """Wait as ``eventually`` does, at the pace of the machine.
+
+        It fails when no bet gets a step further for PATIENCE_S.
         """
         return await eventually(
             check, timeout_s=PATIENCE_S, every_s=every_s, progress=self.done, most_s=MOST_S
@@ -235,7 +236,7 @@ class ExecutionWorld:
         await self.until(look)
 
     async def session_stands(self) -> bool:
-        """Whether the session in Redis is one that the bookmaker knows."""
+        """Return whether the session in Redis is one that the bookmaker knows."""
         session = await SessionStore(self.bus, Session).read(ACCOUNT.user)
         return session is not None and bool(self.sandbox.house.sessions.user_of(session.token))
 
@@ -262,7 +263,7 @@ class ExecutionWorld:
         return found
 
     def plan(self, process: str, step: str) -> None:
-        """Whichever process of the kind comes to ``step`` first stops itself there."""
+        """Stop whichever process of the kind comes to ``step`` first."""
         (self.folder / f"plan-{process}").write_text(step)
 
     def of(self, process: str) -> list[Child]:
@@ -279,8 +280,9 @@ class ExecutionWorld:
         return None
 
     async def bet_until_stopped(self, process: str) -> tuple[str, Child]:
-        """Bets until a process has come to its planned step: a slow machine may skip a bet before
-        it comes there.
+        """Bet until a process has come to its planned step.
+
+        A slow machine may skip a bet before it comes there.
         """
         for _ in range(MOST_TRIES):
             event_uid = await self.bet()
@@ -290,7 +292,7 @@ class ExecutionWorld:
         raise AssertionError(f"no {process} came to its step")
 
     async def running_bet(self) -> Bet:
-        """Bets until one runs: a slow machine may skip a bet whose price has become too old."""
+        """Bet until one runs: a slow machine may skip a bet whose price has become too old."""
         for _ in range(MOST_TRIES):
             [bet] = await self.decided(await self.bet())
             if bet.state is BetState.RUNNING:
@@ -314,7 +316,7 @@ class ExecutionWorld:
         await self.until(look)
 
     async def lock_is_gone(self, event_uid: str) -> bool:
-        """Whether no router holds a selection of the event any more."""
+        """Return whether no router holds a selection of the event any more."""
         pattern = f"{self.bus.keys.exec_lock(event_uid, '')}*"
         return not [key async for key in self.bus.redis.scan_iter(match=pattern)]
 
@@ -339,7 +341,7 @@ class ExecutionWorld:
         return await self.bets_of(event_uid)
 
     async def bet(self) -> str:
-        """Has the guard approve a bet on a fresh fixture; returns its event."""
+        """Let the guard approve a bet on a fresh fixture; return its event."""
         signal = self.fixtures.pop()
         await eventually(lambda: self.offer([signal]), timeout_s=PATIENCE_S)
         self.bet_on.append(signal.event_uid)
@@ -410,7 +412,7 @@ class ExecutionWorld:
         self.scenario.finish(self._match_of(bet), score)
 
     def stands(self, bet: Bet) -> bool:
-        """Whether nobody has ended the match of this bet yet."""
+        """Return whether nobody has ended the match of this bet."""
         return self.scenario.is_open(self._match_of(bet))
 
     def _match_of(self, bet: Bet) -> int:
@@ -432,7 +434,7 @@ class ExecutionWorld:
         await self.until(all_final, every_s=0.1)
 
     async def judge(self, wanted_faults: int) -> None:
-        """Everything ends; then nothing may be wrong.
+        """End everything; then nothing may be wrong.
 
         A run that injected fewer faults than it should proves nothing.
         """
@@ -451,7 +453,7 @@ class ExecutionWorld:
         assert self.sandbox.book.placed > 0
 
     def tell_figures(self) -> None:
-        """One line for people who measure: run pytest with ``-s``."""
+        """Print one line for people who measure: run pytest with ``-s``."""
         recoveries = sorted(self.recoveries)
         structlog.get_logger("faults").info(
             "figures",
@@ -463,9 +465,7 @@ class ExecutionWorld:
         )
 
     async def problems(self) -> list[str]:
-        """Where ledger, venue and risk book differ, and every promise that was broken; empty when
-        all is well.
-        """
+        """Return where ledger, venue and risk book differ, and every promise that was broken."""
         bets = {
             bet.intent.reference: bet
             for bet in await self.ledger.intents.list_bets(BetFilter(mode=LIVE), limit=10_000)
@@ -601,7 +601,7 @@ def _feed(interval_s: float) -> Callable[..., Any]:
 
 
 async def _gather_signals(world: ExecutionWorld, settings: Settings, wanted: int) -> None:
-    """One confirmed signal per fixture, from the real pipeline."""
+    """Return one confirmed signal per fixture, from the real pipeline."""
     found: dict[str, ConfirmedSignal] = {}
 
     async def enough() -> bool:

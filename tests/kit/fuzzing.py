@@ -37,7 +37,7 @@ class Twice(NamedTuple):
 
 
 def bets(count: int = 3) -> list[dict[str, Any]]:
-    """Rows of a bet list: one runs, one is won, the others are refused."""
+    """Return rows of a bet list: one runs, one is won, the others are refused."""
     how: list[dict[str, Any]] = [
         {},
         {"Status": "Won", "PnlInfo": "Won", "Pnl": 4.85},
@@ -279,7 +279,7 @@ odd_values = st.one_of(
 
 
 def write(value: Any) -> str:
-    """``value`` as the JSON that a careless service would write."""
+    """Write ``value`` as the JSON that a careless service would send."""
     if isinstance(value, Token):
         return value.text
     if isinstance(value, Twice):
@@ -304,7 +304,7 @@ Place = tuple[Any, Any]  # a container and the key or index within
 
 
 def _places(value: Any) -> list[Place]:
-    """Every place of a value whose content can be changed, outermost first."""
+    """Yield every place of a value whose content can be changed, outermost first."""
     found: list[Place] = []
     inner = (
         list(value.items())
@@ -342,7 +342,7 @@ def _change(draw: st.DrawFn, place: Place) -> None:
 
 
 def singles(kind: str) -> Iterator[bytes]:
-    """Every odd value in every place of the good answer of ``kind``, one at a time."""
+    """Yield every odd value in every place of the good answer of ``kind``, one at a time."""
     good = json.dumps(CORPUS[kind])
     odd = [write(value) for value in ODD]
     for number in range(len(_places(CORPUS[kind]))):
@@ -355,7 +355,7 @@ def singles(kind: str) -> Iterator[bytes]:
 
 @st.composite
 def spoilt(draw: st.DrawFn, good: Any, most: int = 4) -> Any:
-    """``good`` with up to ``most`` changes."""
+    """Draw ``good`` with up to ``most`` changes."""
     value = json.loads(json.dumps(good))
     for _ in range(draw(st.integers(1, most))):
         places = _places(value)
@@ -371,8 +371,9 @@ def bodies(kind: str, most: int = 4) -> st.SearchStrategy[bytes]:
 
 @st.composite
 def spoilt_bytes(draw: st.DrawFn, good: Any, most: int = 4) -> bytes:
-    """JSON of ``good`` with up to ``most`` changes; now and then cut off, or with a byte of its
-    own.
+    """Draw JSON of ``good`` with up to ``most`` changes.
+
+    Now and then it is cut off, or has a byte of its own.
     """
     text = write(draw(spoilt(good, most))).encode()
     where = draw(st.integers(0, 9))

@@ -77,14 +77,14 @@ class KeterUp:
         return self
 
     def family(self) -> list[psutil.Process]:
-        """Every process below it, those seen before included while they live."""
+        """Return every process below it, those seen before included while they live."""
         if self.process.poll() is None:
             for child in psutil.Process(self.process.pid).children(recursive=True):
                 self._family[child.pid] = child
         return [child for child in self._family.values() if runs(child)]
 
     def keter(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Another command in the same folder, as from a second terminal."""
+        """Run another command in the same folder, as from a second terminal."""
         command = [sys.executable, "-m", "keter", *arguments]
         return subprocess.run(
             command,
@@ -104,13 +104,13 @@ class KeterUp:
         return json.loads(text) if code == 200 else {}
 
     def pids(self) -> dict[str, int]:
-        """Worker and process id, as the heartbeats say."""
+        """Return worker and process id, as the heartbeats say."""
         return {
             worker: beat["pid"] for worker, beat in (self.status().get("heartbeats") or {}).items()
         }
 
     def fetch(self, path: str) -> tuple[int, str]:
-        """Status and body of a page, errors included."""
+        """Return status and body of a page, errors included."""
         try:
             with urllib.request.urlopen(
                 f"http://127.0.0.1:{self.port}{path}", timeout=10
@@ -120,7 +120,7 @@ class KeterUp:
             return e.code, e.read().decode()
 
     def interrupt(self) -> int:
-        """Ctrl+C; returns the exit code."""
+        """Send Ctrl+C; return the exit code."""
         self.family()
         os.kill(self.process.pid, signal.SIGINT)
         return self.wait()

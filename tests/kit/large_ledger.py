@@ -11,11 +11,11 @@ from typing import Any
 
 from keter.clock import ManualClock
 from keter.domain.bets import SETTLED, BetState
-from keter.domain.tickets import Ticket, TicketStatus
+from keter.domain.tickets import TicketStatus
 from keter.domain.trading import ExecutionMode
 from keter.ledger import BetFilter, Ledger, open_ledger
 from keter.ledger.columns import to_us
-from tests.kit.execution import ACCOUNT, NOW, TOTALS
+from tests.kit.execution import ACCOUNT, NOW, TOTALS, a_ticket
 from tests.kit.ledger_contract import put_in
 
 DRY = ExecutionMode.DRY
@@ -84,8 +84,9 @@ def _event(number: int) -> str:
 
 
 async def make_large_ledger(path: Path, bets: int, a_day: int = BETS_A_DAY) -> None:
-    """``bets`` finished bets, ``a_day`` of them each day up to now, and OPEN_BETS open ones;
-    tickets and decisions alike.
+    """Make a ledger of ``bets`` finished bets, ``a_day`` of them each day up to now.
+
+    OPEN_BETS open ones come on top; tickets and decisions alike.
     """
     book = await open_ledger(f"sqlite:///{path}", clock=ManualClock(NOW))
     for state in BOUGHT:
@@ -93,22 +94,7 @@ async def make_large_ledger(path: Path, bets: int, a_day: int = BETS_A_DAY) -> N
     for number in range(OPEN_BETS):
         state = BetState.UNKNOWN if number % 10 == 0 else BetState.RUNNING
         await put_in(book, state, f"open{number}")
-    foreign = Ticket(
-        "by-hand",
-        "61",
-        "PIN",
-        TicketStatus.RUNNING,
-        "2.0",
-        500,
-        0,
-        NOW,
-        TOTALS,
-        None,
-        "A",
-        "B",
-        "L",
-        None,
-    )
+    foreign = a_ticket(stake_minor=500, market=TOTALS, kickoff=None)
     await book.foreign.put(ACCOUNT, DRY, foreign, at=NOW)
     await book.aclose()
     with sqlite3.connect(path) as file:

@@ -61,9 +61,7 @@ OLD_COMMANDS = (
 
 
 def write_old_commands(engine: Engine) -> None:
-    """Brings an empty ledger to the last schema without an order of its commands, and writes
-    three.
-    """
+    """Bring an empty ledger to the last schema without an order of its commands; write three."""
     migrate(engine, "0005")
     with engine.connect().execution_options(work=DURABLE) as connection, connection.begin():
         connection.execute(text(OLD_COMMANDS))
@@ -71,8 +69,9 @@ def write_old_commands(engine: Engine) -> None:
 
 
 async def check_order_of_old_commands(ledger: Ledger) -> None:
-    """Those that were there, of 2033, keep their order by time and name; one written next is the
-    last, though of today.
+    """Check that those that were there, of 2033, keep their order by time and name.
+
+    One written next is the last, though of today.
     """
     assert [row.command_id for row in await ledger.commands.recent()] == ["b", "a", "c"]
     await ledger.commands.add(a_disarming("new", NOW))
@@ -80,7 +79,7 @@ async def check_order_of_old_commands(ledger: Ledger) -> None:
 
 
 async def put_in(ledger: Ledger, state: BetState, intent_id: str = "i1", **how: object) -> None:
-    """Create an intent and walks it to ``state``."""
+    """Create an intent and walk it to ``state``."""
     intent = an_intent(intent_id, event=an_event(f"Team {intent_id}"), **how)  # type: ignore[arg-type]  # handed on
     await ledger.intents.create(intent, worker="w")
     for step in WAY_TO[state]:

@@ -27,7 +27,7 @@ class Query:
 
 
 def tokens(text: str) -> Iterator[tuple[str, str]]:
-    """(kind, text) of every token; raises ValueError at what is none."""
+    """Yield (kind, text) of every token; raise ValueError at what is none."""
     at = 0
     while at < len(text):
         found = _TOKEN.match(text, at)
@@ -60,7 +60,7 @@ def read_query(text: str) -> Query:
 
 
 def _aggregates(rest: list[tuple[str, str]]) -> bool:
-    """``sum by (le) (...)``: the word before a grouping is a function."""
+    """Return whether this is ``sum by (le) (...)``: the word before a grouping is a function."""
     return bool(rest) and rest[0][1] in {"by", "without"}
 
 

@@ -76,7 +76,7 @@ class Proxy:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def black_hole(self) -> None:
-        """Swallows everything from here on; ``heal`` ends it."""
+        """Swallow everything from here on; ``heal`` ends it."""
         self._mode = Fault.BLACK_HOLE
 
     def heal(self) -> None:

@@ -103,7 +103,7 @@ class SpoiltVenue(Venue):
         self.honest()
 
     def honest(self) -> None:
-        """Nothing is listed and nothing is known."""
+        """Answer that nothing is listed and nothing is known."""
         self.bodies = {
             "GetBets": NO_BETS,
             "GetBetByReference": UNKNOWN,
@@ -122,8 +122,9 @@ class SpoiltVenue(Venue):
         )
 
     def rows(self, method: str = "GetBets") -> list[Ticket] | None:
-        """Every row of an answer by itself, none joined with another; None where the answer is
-        refused as a whole.
+        """Return every row of an answer by itself, none joined with another.
+
+        None where the answer is refused as a whole.
         """
         try:
             found = checked(

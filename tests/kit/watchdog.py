@@ -42,8 +42,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True, optionalhook=True)
 def pytest_timeout_set_timer(item: pytest.Item, settings: Any) -> Generator[None, object, object]:
-    """Comes when pytest-timeout begins to count; ``settings.timeout`` is the limit of this very
-    test.
+    """Note that pytest-timeout begins to count.
+
+    ``settings.timeout`` is the limit of this very test.
     """
     item.stash[ENDS_AT] = (
         time.monotonic() + settings.timeout + float(item.config.getini("watchdog_grace"))

@@ -1,6 +1,7 @@
-"""What the documentation names exists: links, commands, settings, tests, benchmarks, exit codes."""
+"""What the documentation names exists: links, files, modules, commands, settings, tests."""
 
 import os
+import pkgutil
 import re
 import shlex
 import subprocess
@@ -16,6 +17,7 @@ from keter.settings import entries
 from tests.kit.support import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+NOT_PYTHON = {"keter.yaml", "keter.service", "keter.json"}
 TO_COME = {"docs/images/overview.png"}  # drawn by the browser tests
 
 
@@ -38,6 +40,23 @@ def test_every_file_of_the_repository_that_is_named_exists(page: tuple[Path, str
     path, text = page
     for name in re.findall(r"`((?:tests|benchmarks|scripts|deploy|docs|src)/[\w./-]+)`", text):
         assert (ROOT / name).exists(), f"{path.name} names {name}"
+
+
+def test_everything_of_the_package_that_is_named_exists(page: tuple[Path, str]) -> None:
+    """Modules, classes and functions: ``keter.strategies.value.edge.evaluate``, say."""
+    path, text = page
+    for name in set(re.findall(r"`(keter\.[a-z_]\w*(?:\.\w+)*)`", text)) - NOT_PYTHON:
+        try:
+            pkgutil.resolve_name(name)
+        except (ImportError, AttributeError) as e:
+            pytest.fail(f"{path.name} names {name}: {e}")
+
+
+def test_every_script_and_benchmark_that_is_run_exists(page: tuple[Path, str]) -> None:
+    path, text = page
+    for name in re.findall(r"python -m ((?:scripts|benchmarks|keter)\.[\w.]+)", text):
+        file = ROOT / ("src" if name.startswith("keter.") else "") / name.replace(".", "/")
+        assert file.with_suffix(".py").exists() or file.is_dir(), f"{path.name} runs {name}"
 
 
 def test_every_test_that_is_named_exists(page: tuple[Path, str]) -> None:

@@ -19,7 +19,7 @@ def after(
     standstill: StandstillWatch | None = None,
     may_bet: bool = True,
 ) -> Standstill | None:
-    """What is found when each count grows by so much in every step."""
+    """Return what is found when each count grows by so much in every step."""
     watched, counts = (
         standstill or StandstillWatch(),
         {"guard:ok": 50, "router:ok": 20, "router:reconciling": 1},

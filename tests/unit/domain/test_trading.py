@@ -1,8 +1,10 @@
-"""A pause ends by itself; a halt does not."""
+"""A pause ends by itself, a halt does not; LIVE that may not bet is never called active."""
 
 from datetime import UTC, datetime, timedelta
 
-from keter.domain.trading import TradingMode, TradingState
+import pytest
+
+from keter.domain.trading import DISARMED, TradingMode, TradingState, betting_word
 
 NOW = datetime(2026, 2, 21, 12, tzinfo=UTC)
 
@@ -31,3 +33,19 @@ def test_a_pause_that_ends_by_itself_leads_to_bets_and_one_without_end_does_not(
         TradingMode.HALTED: False,
     }
     assert not TradingState(TradingMode.PAUSED, "ops", "lunch", NOW).may_come_to_bet
+
+
+@pytest.mark.parametrize("mode", [TradingMode.ACTIVE, TradingMode.REDUCING])
+def test_live_that_is_not_armed_is_called_disarmed(mode: TradingMode) -> None:
+    assert betting_word(mode, live=True, armed=False) == DISARMED
+    assert betting_word(mode, live=True, armed=True) == mode
+    assert betting_word(mode, live=False, armed=False) == mode
+
+
+@pytest.mark.parametrize("mode", [TradingMode.PAUSED, TradingMode.HALTED, None])
+def test_what_stops_betting_anyway_is_called_by_its_name(mode: TradingMode | None) -> None:
+    assert betting_word(mode, live=True, armed=False) == mode
+
+
+def test_not_knowing_whether_it_is_armed_is_not_being_disarmed() -> None:
+    assert betting_word("ACTIVE", live=True, armed=None) == "ACTIVE"

@@ -2,32 +2,16 @@
 
 from datetime import timedelta
 
-from keter.domain.tickets import Ticket, TicketStatus
 from keter.domain.trading import (
     ExecutionMode,
 )
 from keter.ledger import Ledger
-from tests.kit.execution import ACCOUNT, NOW, TOTALS
+from tests.kit.execution import ACCOUNT, NOW, TOTALS, a_ticket
 
 
 async def test_a_foreign_ticket_is_new_once(ledger: Ledger) -> None:
     live = ExecutionMode.LIVE
-    ticket = Ticket(
-        "by-hand",
-        "61",
-        "PIN",
-        TicketStatus.RUNNING,
-        "2.0",
-        500,
-        0,
-        NOW,
-        TOTALS,
-        None,
-        "A",
-        "B",
-        "L",
-        None,
-    )
+    ticket = a_ticket(market=TOTALS, kickoff=None)
     assert await ledger.foreign.put(ACCOUNT, live, ticket, at=NOW)
     assert not await ledger.foreign.put(ACCOUNT, live, ticket, at=NOW + timedelta(seconds=1))
     [row] = await ledger.foreign.open(ACCOUNT, live)

@@ -22,7 +22,7 @@ LOCK = (ROOT / "requirements-extras.lock").read_text(encoding="utf-8")
 # Whatever installs by a name: `pip install 'keter[x]'`, `pip install keter`, `uv pip install -e
 # ".[x]"`.
 BY_NAME = re.compile(
-    r"""(?:pip|pipx|uv|poetry)\S*\s+(?:install|add)\b[^\n`]*?["'\s](?:keter|\.)(?:\[[\w,]+\]|["'\s]|$)"""
+    r"""(?:pip|pipx|uv|poetry)\S*\s+(?:install|add)\b[^\n`]*?["'\s](?:keter(?:-trader)?|\.)(?:\[[\w,]+\]|["'\s]|$)"""
 )
 
 
@@ -56,6 +56,7 @@ def texts() -> list[Path]:
     "line",
     [
         "pip install keter",
+        "pip install keter-trader",
         "pip install 'keter[telegram]'",
         "python -m pip install -e '.[parquet]'",
         "uv pip install keter",
@@ -72,6 +73,13 @@ def test_nothing_tells_pip_to_fetch_our_name() -> None:
         if found:
             wrong[path.relative_to(ROOT).as_posix()] = found.group()
     assert wrong == {}
+
+
+def test_our_distribution_has_a_name_of_its_own() -> None:
+    """Under "keter" the public index has a stranger's package, which pip would take for ours."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["name"] == "keter-trader"
+    assert project["scripts"] == {"keter": "keter.cli:main"}
 
 
 def test_every_package_of_the_lock_carries_hashes_and_every_extra_is_in_it() -> None:

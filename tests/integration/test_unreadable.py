@@ -27,7 +27,7 @@ from keter.domain.verdicts import accept
 from keter.ledger import BetChanges, UnstorableRowError
 from keter.processes.recorder import Recorder
 from keter.risk.gate import RiskContext, RiskLimits, assess
-from keter.risk.streaks import last_streak_pause
+from keter.risk.restore import last_streak_pause
 from keter.venues.asianodds.tickets import read_tickets
 from keter.venues.asianodds.wire import read_answer
 from tests.integration.test_execution import Desk

@@ -45,7 +45,7 @@ def lowered(limits: L, wanted: Mapping[str, Decimal]) -> L:
 
 
 def setting_of(limits: object, name: str) -> Decimal:
-    """Return the limit ``name`` as an amount of money; the daily loss is in units of FIXED_STAKE."""
+    """Return the limit ``name`` as an amount; that of the daily loss is in units of FIXED_STAKE."""
     return Decimal(str(getattr(limits, name)))
 
 

@@ -16,7 +16,7 @@ from keter.ledger import Ledger, LedgerUnavailableError, UnstorableRowError
 from keter.opening import open_bet_venue, open_settings_ledger
 from keter.processes.leader import run_as_leader
 from keter.processes.redis_following import retry_pauses
-from keter.risk.streaks import results_since_pause
+from keter.risk.restore import results_since_pause
 from keter.settings import Settings
 from keter.strategies.value.edge import evaluate
 from keter.strategies.value.validation import validate

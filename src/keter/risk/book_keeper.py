@@ -24,8 +24,13 @@ from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, Tr
 from keter.ledger import BetFilter, Ledger
 from keter.risk.gate import RiskLimits
 from keter.risk.ledger_watch import LedgerWatch
-from keter.risk.restore import ACTOR, catch_up, lower_limits, still_valid
-from keter.risk.streaks import results_since_pause
+from keter.risk.restore import (
+    ACTOR,
+    catch_up,
+    lower_limits,
+    results_since_pause,
+    still_valid,
+)
 
 # A rebuilt book has these as bets. Their stakes count for the day until they are sent or released.
 NOT_SENT_YET = frozenset({BetState.INTENDED, BetState.QUOTED})

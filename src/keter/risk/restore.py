@@ -2,6 +2,8 @@
 
 A Redis that died comes back without its last second, or empty, but the audit has the commands. If
 the two differ, the stricter one is applied. No limit is raised and no account is armed here.
+
+The ledger also gives the losses in a row, for a book that was lost and for a bet that was regraded.
 """
 
 from datetime import datetime
@@ -11,7 +13,14 @@ from keter.bus.errors import StaleRevisionError
 from keter.bus.state.permissions import Arming, disarm, read_arming, restore_limits
 from keter.bus.state.trading import change_trading, read_trading
 from keter.context import Context
-from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
+from keter.domain.streaks import STREAK, Results
+from keter.domain.trading import (
+    CommandAction,
+    ExecutionMode,
+    OperatorCommand,
+    TradingMode,
+    TradingState,
+)
 from keter.ledger import Ledger
 
 ACTOR = "guard"
@@ -96,3 +105,16 @@ def still_valid(last: TradingState | None, now: datetime) -> TradingState:
             TradingMode.ACTIVE, ACTOR, f"pause ended: {last.reason}", now, revision=last.revision
         )
     return last
+
+
+async def last_streak_pause(ledger: Ledger) -> datetime | None:
+    """Return when the guard last paused for a losing streak; losses before that do not count."""
+    pauses = await ledger.commands.recent(RECENT_COMMANDS, actions=frozenset({CommandAction.PAUSE}))
+    return next(
+        (one.at for one in pauses if one.source == ACTOR and one.reason.startswith(STREAK)), None
+    )
+
+
+async def results_since_pause(ledger: Ledger, mode: ExecutionMode) -> Results:
+    """Return the bets settled since that pause, the newest first."""
+    return await ledger.last_results(mode, since=await last_streak_pause(ledger))

@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from keter.settings import Settings
 
 MARKETS = (MarketKind.ONE_X_TWO, MarketKind.ASIAN_HANDICAP, MarketKind.OVER_UNDER)
+LeastValue = Annotated[
+    float | None, typer.Option(help="Least value in per cent. Default: MIN_EV_PCT.")
+]
+MostValue = Annotated[
+    float | None, typer.Option(help="Value taken for an error, in per cent. Default: EV_MAX_PCT.")
+]
 OPTION_OF = {"MIN_EV_PCT": "--min-ev", "EV_MAX_PCT": "--max-ev", "STAKE_RULE": "--rule"}
 
 
@@ -45,13 +51,8 @@ def backtest(
     against: Annotated[
         Moment, typer.Option(help="Whose Pinnacle price is the yardstick.")
     ] = Moment.EARLIER,
-    min_ev: Annotated[
-        float | None, typer.Option(help="Least value in per cent. Default: MIN_EV_PCT.")
-    ] = None,
-    max_ev: Annotated[
-        float | None,
-        typer.Option(help="Value taken for an error, in per cent. Default: EV_MAX_PCT."),
-    ] = None,
+    min_ev: LeastValue = None,
+    max_ev: MostValue = None,
     rule: Annotated[
         str | None, typer.Option(help="fixed, ev or kelly. Default: STAKE_RULE.")
     ] = None,

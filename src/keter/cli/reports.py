@@ -127,11 +127,8 @@ def parity(days: DaysOption = 90, as_json: JsonFlag = False) -> None:
     if not rows:
         typer.echo(f"no LIVE placements in the last {days:g} days: nothing to compare")
         return
-    source = (
-        "the PAPER_* settings"
-        if paper == settings.paper
-        else f"LIVE placements of the last {LEARNED_FROM.days} days"
-    )
+    learned_from = f"LIVE placements of the last {LEARNED_FROM.days} days"
+    source = "the PAPER_* settings" if paper == settings.paper else learned_from
     typer.echo(
         f"DRY draws from {source}: {100 * paper.paper_refusal_rate:.1f} % refused, drift"
         f" {paper.paper_drift_pct:.2f} %"

@@ -61,8 +61,7 @@ async def live(
     While the Redis belongs to another run, do nothing but say so in the heartbeat. ``belongs_to``
     and ``starts``: see ``run_process``.
     """
-    clock = clock or SystemClock()
-    pauses = retry_pauses()
+    clock, pauses = clock or SystemClock(), retry_pauses()
     while not stop.is_set():
         without = process in SERVE_WITHOUT_REDIS
         reach = try_redis(settings) if without else reach_redis(settings, stop, pauses, log)

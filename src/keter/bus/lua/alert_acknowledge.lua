@@ -1,9 +1,9 @@
--- Notes who has seen an alert, once.
+-- Note who has acknowledged an alert, once.
 --
 -- KEYS[1] alert:{id}  hash  alert (JSON), since_ms, actor, acknowledged_ms
 -- ARGV[1] who  ARGV[2] when, in ms
 --
--- Returns 1, or 0 when the alert does not stand.
+-- Returns 1, or 0 when the alert is not active.
 if redis.call('EXISTS', KEYS[1]) == 0 then
   return 0
 end

@@ -1,8 +1,8 @@
--- Raises an alert, or refreshes one that stands without touching since when and who has seen it.
+-- Raise an alert, or refresh an active one: its start and its acknowledgement are kept.
 --
 -- KEYS[1] alert:{id}  hash  alert (JSON), since_ms, actor and acknowledged_ms once somebody has seen it
--- KEYS[2] alerts      zset  id -> ms since when it stands
--- ARGV[1] id  ARGV[2] life in ms  ARGV[3] alert as JSON  ARGV[4] since when, in ms
+-- KEYS[2] alerts      zset  id -> ms since when it is active
+-- ARGV[1] id  ARGV[2] TTL in ms  ARGV[3] alert as JSON  ARGV[4] since when, in ms
 --
 -- Returns 1 when the alert is new, else 0.
 redis.call('HSET', KEYS[1], 'alert', ARGV[3])

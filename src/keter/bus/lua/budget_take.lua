@@ -1,7 +1,7 @@
--- Takes so many questions from an account's budget if that many are left: a bucket that fills steadily up to its size.
+-- Take queries from an account's budget if that many are left: a bucket that fills steadily up to its size.
 --
 -- KEYS[1] budget:{account}  hash  left, at_ms
--- ARGV[1] now in ms, by the asker's clock   ARGV[2] what is wanted (0 only looks)
+-- ARGV[1] now in ms, by the caller's clock   ARGV[2] what is wanted (0 only looks)
 -- ARGV[3] size of the bucket, which is what comes in a minute
 --
 -- Returns {1 when taken, what is left now, as a string}.
@@ -13,7 +13,7 @@ local at = tonumber(found[2]) or now
 if now > at then
   left = math.min(size, left + (now - at) * size / 60000)
   at = now
-elseif at - now > 60000 then  -- the clock was set back: time begins anew, and nothing is given for it
+elseif at - now > 60000 then  -- the clock was set back: count from now, and add nothing
   at = now
 end
 local taken = 0

@@ -1,4 +1,4 @@
--- Adds one raw answer for the recorder, unless there is no room: nobody may be recording.
+-- Add one raw answer for the recorder if there is room: nobody may be recording.
 --
 -- KEYS[1] capture        list    packed answers, oldest first
 -- KEYS[2] capture:taken  list    the batch being written

@@ -1,10 +1,10 @@
--- Lets something rest, for the longer of the rest under way and the new one.
+-- Start a cooldown; a longer one under way stays.
 --
--- KEYS[1] cooldown:event:... or cooldown:selection:...  string  reason|rest in ms
--- ARGV[1] rest in ms  ARGV[2] reason
+-- KEYS[1] cooldown:event:... or cooldown:selection:...  string  reason|whole cooldown in ms
+-- ARGV[1] cooldown in ms  ARGV[2] reason
 --
--- Returns 1, or 0 when a longer rest is under way. More than a whole rest is left only when this server's clock was set back:
--- that counts as none.
+-- Returns 1, or 0 when a longer cooldown is under way. One with more than the whole left does not count: this server's
+-- clock was set back.
 local left = redis.call('PTTL', KEYS[1])
 local whole = tonumber(string.match(redis.call('GET', KEYS[1]) or '', '|(%d+)$') or '0')
 if left >= tonumber(ARGV[1]) and left <= whole then

@@ -1,9 +1,9 @@
--- Puts a limit in force, if it is still the one that was looked at.
+-- Set a limit, if its amount is still the one that was read.
 --
 -- KEYS[1] risk:limits  hash    name of a setting -> amount
--- ARGV[1] name  ARGV[2] amount  ARGV[3] the amount that stands, '' for none
+-- ARGV[1] name  ARGV[2] amount  ARGV[3] the amount that was read, '' for none
 --
--- Returns 1, or 0 when another amount stands.
+-- Returns 1, or 0 when it has another amount.
 local stands = redis.call('HGET', KEYS[1], ARGV[1]) or ''
 if stands ~= ARGV[3] and (stands == '' or tonumber(stands) ~= tonumber(ARGV[3])) then
   return 0

@@ -1,11 +1,11 @@
--- Renews or releases a lock, if it is still ours.
+-- Renew or release a lock, if it is still ours.
 --
 -- KEYS[1] the lock   string  token|fence
 -- KEYS[2] run:owner  hash    run_id and more of who owns this Redis
--- ARGV[1] token|fence  ARGV[2] new life in ms; 0 releases it  ARGV[3] our run id, or empty
+-- ARGV[1] token|fence  ARGV[2] new TTL in ms; 0 releases it  ARGV[3] our run id, or empty
 --
--- Returns 1, or 0 when it is not ours any more, or this Redis has become another run's. A missing record (Redis lost it, or the
--- supervisor hangs) lets what is held go on: nobody else gets a lock then either.
+-- Returns 1, or 0 when it is not ours any more, or this Redis has become another run's. A lock is kept while
+-- the record is missing (Redis lost it, or the supervisor hangs): nobody else gets a lock then either.
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then
   return 0
 end

@@ -1,11 +1,11 @@
--- Registers one incarnation of a worker on a queue.
+-- Register one incarnation of a worker on a queue.
 --
 -- KEYS[1] pipe:{queue}:lease:{inc}  string
 -- KEYS[2] queue:{queue}:workers     zset  incarnation -> ms when it opened
 -- KEYS[3] queue:{queue}:tombs       zset  incarnation -> ms until which it is looked after
 -- ARGV[1] incarnation  ARGV[2] lease in ms
 --
--- Returns 1. Error LEASELOST when the incarnation was buried already: this call comes too late.
+-- Returns 1. Error LEASELOST when the incarnation was reaped already: this call comes too late.
 if redis.call('ZSCORE', KEYS[3], ARGV[1]) then
   return redis.error_reply('LEASELOST this incarnation was handed back')
 end

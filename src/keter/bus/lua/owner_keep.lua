@@ -1,7 +1,7 @@
--- Keeps our run the owner, also where the record was lost with Redis' data; or gives the ownership back.
+-- Keep our run the owner, also where the record was lost with Redis' data; or give the ownership up.
 --
 -- KEYS[1] run:owner  hash  run_id, instance_id, record
--- ARGV[1] run id  ARGV[2] instance id  ARGV[3] JSON OwnerRecord  ARGV[4] life in ms; 0 gives it back
+-- ARGV[1] run id  ARGV[2] instance id  ARGV[3] JSON OwnerRecord  ARGV[4] TTL in ms; 0 gives it up
 --
 -- Returns 1, or 0 when another run is the owner.
 local owner = redis.call('HMGET', KEYS[1], 'run_id', 'record')

@@ -1,19 +1,19 @@
--- Takes back what one incarnation has in hand: in order, to the head of the queue, never over a newer payload.
+-- Return the items that one incarnation has claimed: in order, to the head of the queue, never over a newer payload.
 --
 -- KEYS[1] pipe:{queue}:lease:{inc}  string
 -- KEYS[2] processing:{queue}:{inc}  list  key, payload, key, payload ...
 -- KEYS[3] queue:{queue}             list  stamp|key
 -- KEYS[4] queue:{queue}:payload     hash  key -> newest payload
--- KEYS[5] queue:{queue}:inflight    set   keys in hands
+-- KEYS[5] queue:{queue}:inflight    set   keys in flight
 -- KEYS[6] queue:{queue}:bell        list
 -- KEYS[7] queue:{queue}:strikes     hash  key -> count
 -- KEYS[8] dead:{queue}              list  dead letters
 -- KEYS[9] queue:{queue}:workers     zset  incarnation -> ms
 -- KEYS[10] queue:{queue}:tombs      zset  incarnation -> ms
--- ARGV[1] incarnation  ARGV[2] 1: even if its lease stands (its own owner hands it back)
--- ARGV[3] strikes after which an item is dead; 0: this is no strike  ARGV[4] cap of dead letters  ARGV[5] life of a tomb in ms
+-- ARGV[1] incarnation  ARGV[2] 1: even if its lease is live (its own owner returns them)
+-- ARGV[3] strikes after which an item is dead; 0: this is no strike  ARGV[4] cap of dead letters  ARGV[5] ms for which late claims are returned, too
 --
--- Returns {items put back, items dead}; {-1, 0} when the lease stands.
+-- Returns {items put back, items dead}; {-1, 0} while the lease is live.
 local call = redis.call
 local lease, processing, list, payloads, inflight, bell, strikes, dead, workers, tombs = unpack(KEYS)
 if ARGV[2] ~= '1' and call('EXISTS', lease) == 1 then

@@ -1,4 +1,4 @@
--- Forgets a batch that has been written down.
+-- Remove a batch that has been written down.
 --
 -- KEYS[1] ...:taken  list    the batch being written
 -- KEYS[2] ...:batch  string  id of the one who has the batch

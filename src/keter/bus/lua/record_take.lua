@@ -1,4 +1,4 @@
--- Hands the recorder its next batch, or again the one that was never finished.
+-- Return the next batch of the recorder, or the one that was taken and never finished.
 --
 -- KEYS[1] audit or capture        list    entries, oldest first
 -- KEYS[2] ...:taken               list    the batch being written

@@ -1,4 +1,4 @@
--- Makes a standing reservation a bet, once: books its stake on a day, counts it for the throttle, lets its event rest.
+-- Make a reservation a bet, once: book its stake on a day, count it for the throttle, start its event's cooldown.
 --
 -- KEYS[1] risk:revision          string
 -- KEYS[2] risk:exposure          hash    decision id -> JSON Exposure
@@ -7,13 +7,13 @@
 -- KEYS[5] risk:daily_pnl:{day}   hash    pnl_minor, staked_minor, bets
 -- KEYS[6] risk:day               string  newest day
 -- KEYS[7] risk:bets              zset    decision id -> ms at which it was last about to be sent, or sent
--- KEYS[8] cooldown:event:{uid}   string  reason|rest in ms; a longer rest under way is not shortened
+-- KEYS[8] cooldown:event:{uid}   string  reason|whole cooldown in ms; a longer one under way stays
 -- KEYS[9] risk:run               string  run, mode and settings whose book it is
--- ARGV[1] decision id  ARGV[2] stake in minor units  ARGV[3] day  ARGV[4] life of the day in ms  ARGV[5] life of risk:bets in ms
--- ARGV[6] rest of the event in ms, 0 for none  ARGV[7] longest life of a reservation in ms, or empty
+-- ARGV[1] decision id  ARGV[2] stake in minor units  ARGV[3] day  ARGV[4] TTL of the day in ms  ARGV[5] TTL of risk:bets in ms
+-- ARGV[6] cooldown of the event in ms, 0 for none  ARGV[7] longest time a reservation lasts in ms, or empty
 -- ARGV[8] our run, mode and settings
 --
--- Returns 1, or 0 when the reservation has expired, ends later than any can, was never made, or stands in another run's book.
+-- Returns 1, or 0 when the reservation has expired, ends later than any can, was never made, or is in another run's book.
 local call = redis.call
 if (call('GET', KEYS[9]) or '') ~= ARGV[8] or call('HEXISTS', KEYS[2], ARGV[1]) == 0 then
   return 0

@@ -1,4 +1,4 @@
--- Puts a bet that stands at the venue into the book as it is, or brings its stake up to date, in the book and on its day.
+-- Write a bet that the venue shows into the book, or bring its stake up to date, in the book and on its day.
 --
 -- KEYS[1] risk:revision          string
 -- KEYS[2] risk:exposure          hash    decision id -> JSON Exposure
@@ -6,7 +6,7 @@
 -- KEYS[4] risk:exposure:booked   hash    decision id -> day|stake
 -- KEYS[5] risk:daily_pnl:{day}   hash    pnl_minor, staked_minor, bets
 -- ARGV[1] decision id  ARGV[2] JSON Exposure  ARGV[3] stake to be booked on the day, or empty: none is
--- ARGV[4] day  ARGV[5] life of the day in ms
+-- ARGV[4] day  ARGV[5] TTL of the day in ms
 --
 -- Returns 1 when the book changed, else 0.
 local call = redis.call

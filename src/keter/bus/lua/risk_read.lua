@@ -1,4 +1,4 @@
--- Reads the risk book as it stands at one moment of the server.
+-- Read the risk book at one moment, by the server's clock.
 --
 -- KEYS[1] risk:revision          string
 -- KEYS[2] risk:exposure          hash    decision id -> JSON Exposure
@@ -6,7 +6,7 @@
 -- KEYS[4] risk:streak            string
 -- KEYS[5] risk:daily_pnl:{day}   hash    pnl_minor, staked_minor, bets
 -- KEYS[6] risk:run               string  run, mode and settings whose book it is
--- ARGV[1] longest life of a reservation in ms, or empty
+-- ARGV[1] longest time a reservation lasts in ms, or empty
 --
 -- A reservation that ends later than any can was made before this server's clock was set back: it counts as expired.
 -- Returns {revision, {id, JSON ...} of what has not expired, {id, ms ...} of the reservations among it, streak, {field, value ...}, run}.

@@ -1,4 +1,4 @@
--- Replaces the whole book by what the ledger knows.
+-- Replace the whole book by what the ledger knows.
 --
 -- KEYS[1] risk:revision          string
 -- KEYS[2] risk:exposure          hash    decision id -> JSON Exposure
@@ -10,9 +10,9 @@
 -- KEYS[8] risk:streak            string  losses in a row
 -- KEYS[9] risk:run               string  run, mode and settings whose book it is
 -- ARGV[1] revision read, or empty for whatever it is  ARGV[2] our token|fence
--- ARGV[3] day  ARGV[4] pnl_minor  ARGV[5] staked_minor  ARGV[6] bets  ARGV[7] streak  ARGV[8] life of the day in ms
+-- ARGV[3] day  ARGV[4] pnl_minor  ARGV[5] staked_minor  ARGV[6] bets  ARGV[7] streak  ARGV[8] TTL of the day in ms
 -- ARGV[9] our run, mode and settings
--- then for each exposure: decision id, JSON Exposure, life in ms (empty for a bet), day|stake of a bet (empty: not booked)
+-- then for each exposure: decision id, JSON Exposure, TTL in ms (empty for a bet), day|stake of a bet (empty: not booked)
 --
 -- Returns 1, or 0 when the book has changed or the lease is lost.
 local call = redis.call

@@ -1,10 +1,10 @@
--- Moves the end of a reservation that still stands.
+-- Move the end of a reservation that has not expired.
 --
 -- KEYS[1] risk:revision          string
 -- KEYS[2] risk:exposure          hash    decision id -> JSON Exposure
 -- KEYS[3] risk:exposure:expiry   zset    decision id -> ms at which a reservation ends
 -- KEYS[4] risk:exposure:booked   hash    unused here
--- ARGV[1] decision id  ARGV[2] life in ms from now on  ARGV[3] longest life of a reservation in ms, or empty
+-- ARGV[1] decision id  ARGV[2] TTL in ms from now on  ARGV[3] longest time a reservation lasts in ms, or empty
 --
 -- Returns 1, or 0 when there is no such reservation (any more).
 local time = redis.call('TIME')

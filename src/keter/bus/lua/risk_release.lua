@@ -1,4 +1,4 @@
--- Takes a reservation or a refused bet out of the book, and a booked stake off its day.
+-- Remove a reservation or a refused bet from the book, and a booked stake from its day.
 --
 -- KEYS[1] risk:revision          string
 -- KEYS[2] risk:exposure          hash    decision id -> JSON Exposure

@@ -1,14 +1,14 @@
--- Puts a reservation into the book, if the book is still the one that was read and the caller still holds its lease.
+-- Put a reservation into the book, if the book is still the one that was read and the caller still holds its lease.
 --
 -- KEYS[1] risk:revision          string
 -- KEYS[2] risk:exposure          hash    decision id -> JSON Exposure
 -- KEYS[3] risk:exposure:expiry   zset    decision id -> ms at which a reservation ends
 -- KEYS[4] risk:exposure:booked   hash    unused here
 -- KEYS[5] lease:{name}           string  token|fence of its owner
--- ARGV[1] decision id  ARGV[2] JSON Exposure  ARGV[3] life in ms  ARGV[4] revision read  ARGV[5] our token|fence
--- ARGV[6] longest life of a reservation in ms, or empty
+-- ARGV[1] decision id  ARGV[2] JSON Exposure  ARGV[3] TTL in ms  ARGV[4] revision read  ARGV[5] our token|fence
+-- ARGV[6] longest time a reservation lasts in ms, or empty
 --
--- Returns 1 (also when this decision stands already), 0 when the book has changed or the lease is lost.
+-- Returns 1 (also when this decision is reserved already), 0 when the book has changed or the lease is lost.
 local call = redis.call
 if call('GET', KEYS[5]) ~= ARGV[5] then
   return 0

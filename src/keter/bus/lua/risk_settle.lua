@@ -1,4 +1,4 @@
--- Takes a bet out of the book and books its result, once.
+-- Remove a bet from the book and book its result, once.
 --
 -- KEYS[1] risk:revision          string
 -- KEYS[2] risk:exposure          hash    decision id -> JSON Exposure
@@ -7,7 +7,7 @@
 -- KEYS[5] risk:daily_pnl:{day}   hash    pnl_minor, staked_minor, bets
 -- KEYS[6] risk:day               string  newest day
 -- KEYS[7] risk:streak            string  losses in a row
--- ARGV[1] decision id  ARGV[2] profit in minor units  ARGV[3] 1 when it counts as a loss  ARGV[4] day  ARGV[5] life of the day in ms
+-- ARGV[1] decision id  ARGV[2] profit in minor units  ARGV[3] 1 when it counts as a loss  ARGV[4] day  ARGV[5] TTL of the day in ms
 -- ARGV[6] what a regrade does to the losses in a row, or empty for a first settlement
 --
 -- Returns 1, or 0 when it is not in the book.
@@ -20,7 +20,7 @@ call('HDEL', KEYS[4], ARGV[1])
 call('HINCRBY', KEYS[5], 'pnl_minor', ARGV[2])
 call('PEXPIRE', KEYS[5], ARGV[5])
 if ARGV[6] ~= '' then
-  -- Losses that a pause has paid for are in neither number, so that the sum may fall below 0.
+  -- Losses before a pause for the streak are in neither number, so the sum may fall below 0.
   local streak = tonumber(call('GET', KEYS[7]) or '0') + tonumber(ARGV[6])
   call('SET', KEYS[7], string.format('%.0f', math.max(streak, 0)))
 elseif ARGV[3] == '1' then

@@ -1,4 +1,4 @@
--- Begins the count of losses in a row anew, if the book is still the one that was read and the caller still holds its lease.
+-- Set the losing streak to zero, if the book is still the one that was read and the caller still holds its lease.
 --
 -- KEYS[1] risk:revision  string
 -- KEYS[2] lease:{name}   string  token|fence of its owner

@@ -1,4 +1,4 @@
--- One turn of a worker, atomic: check everything, push what comes next, acknowledge what is done, claim more.
+-- One atomic step of a worker: check everything, push outputs, acknowledge what is done, claim more.
 --
 -- KEYS[1] stats:{day}                 hash  counter -> count
 -- KEYS[2] audit                       list  encoded decisions, oldest first
@@ -7,22 +7,22 @@
 -- KEYS[4] processing:{queue}:{inc}    list  key, payload, key, payload ...
 -- KEYS[5] queue:{queue}               list  stamp|key
 -- KEYS[6] queue:{queue}:payload       hash  key -> newest payload
--- KEYS[7] queue:{queue}:inflight      set   keys in hands
+-- KEYS[7] queue:{queue}:inflight      set   keys in flight
 -- KEYS[8] queue:{queue}:bell          list
 -- KEYS[9] queue:{queue}:strikes       hash  key -> count
 -- KEYS[10] dead:{queue}               list  dead letters
 -- then for each queue pushed to, four keys: list, payload, inflight, bell (types as above)
 --
 -- ARGV[1] 1 for a consumer, else 0
--- ARGV[2] lease in ms          ARGV[3] items in hand    ARGV[4] items done, from the head    ARGV[5] items to claim
+-- ARGV[2] lease in ms          ARGV[3] items claimed    ARGV[4] items done, from the head    ARGV[5] items to claim
 -- ARGV[6] worker               ARGV[7] error of the item at the head, which goes to the dead letters; empty: none
--- ARGV[8] cap of dead letters  ARGV[9] cap of the audit  ARGV[10] life of the stats in ms
+-- ARGV[8] cap of dead letters  ARGV[9] cap of the audit  ARGV[10] TTL of the stats in ms
 -- ARGV[11] number of counters, then for each: name, increment
 -- then number of audit entries, then the entries
 -- then for each output: index in KEYS of its queue's list (negative: only where no newer payload waits), key, payload
 --
--- Returns {ms of the server, 1 or 0, stamp|key, payload, stamp|key, payload ...} of what was claimed; 1: it was taken alone,
--- since it has cost a worker its life.
+-- Returns {ms of the server, 1 or 0, stamp|key, payload, stamp|key, payload ...} of what was claimed; 1: it was claimed
+-- alone, since a worker died with it.
 -- Errors before the first write: LEASELOST; WRONGTYPE from any key; OOM when there is something to push.
 local call = redis.call
 local CHUNK = 1000 -- unpack fails at 8,000 values
@@ -153,7 +153,7 @@ if done > 0 then
   call('LTRIM', processing, 2 * done, -1)
 end
 
--- Claim. A key that has cost a worker its life is taken alone, so that its neighbours do not collect strikes with it.
+-- Claim. A key with which a worker died is claimed alone, so that other keys do not collect strikes with it.
 local reply = { now, 0 }
 local waiting = claim > 0 and call('LRANGE', list, 0, claim - 1) or {}
 if #waiting > 0 then

@@ -1,7 +1,7 @@
--- Changes the trading state, if it is still the one that was read.
+-- Change the trading state, if it is still the one that was read.
 --
 -- KEYS[1] trading:state  hash  mode, actor, reason, since_ms, until_ms, revision
--- KEYS[2] trading:armed  hash  account -> who allowed LIVE; a halt takes every permission back
+-- KEYS[2] trading:armed  hash  account -> who allowed LIVE; a halt removes every one
 -- ARGV[1] expected revision, or empty for unconditionally
 -- ARGV[2] revision to be above of in any case (a state restored from the ledger must not fall behind)
 -- ARGV[3] mode  ARGV[4] actor  ARGV[5] reason  ARGV[6] since in ms  ARGV[7] until in ms, or empty

@@ -1,4 +1,4 @@
--- Reads the trading state and both kill switches as of one moment.
+-- Read the trading state and both kill switches at one moment.
 --
 -- KEYS[1] trading:state    hash
 -- KEYS[2] trading_enabled  string

@@ -43,9 +43,6 @@ def bet_row(ticket: Ticket, currency: str, *, codes: bool, hdp_sign: str) -> dic
     """
     order, selection = ticket.order, ticket.order.selection
     kind, full = selection.slot
-    unknown = (-1, -1)
-    final = (ticket.final or unknown) if full else unknown
-    half = ticket.half_time or unknown
     side = favoured(selection.line_q or 0) if kind == "H" else 0
     ticket_ms = ticket.placed_ms if ticket.decided_ms is None else ticket.decided_ms
     return {
@@ -64,12 +61,7 @@ def bet_row(ticket: Ticket, currency: str, *, codes: bool, hdp_sign: str) -> dic
         "Currency": currency,
         "HomeName": order.home,
         "AwayName": order.away,
-        "HomeScore": str(order.score[0]),
-        "AwayScore": str(order.score[1]),
-        "FullTimeHomeScore": str(final[0]),
-        "FullTimeAwayScore": str(final[1]),
-        "HalfTimeHomeScore": str(half[0]),
-        "HalfTimeAwayScore": str(half[1]),
+        **_scores(ticket, full=full),
         "LeagueName": order.league,
         "KickoffTime": order.start_ms + _KICKOFF_SHIFT_MS,
         "TicketDate": ticket_ms // 1000 * 1000,
@@ -81,6 +73,20 @@ def bet_row(ticket: Ticket, currency: str, *, codes: bool, hdp_sign: str) -> dic
         "Pnl": amount(ticket.pnl_minor),
         "PnlInfo": ticket.pnl_info,
         "BetPlacementMessage": ticket.message,
+    }
+
+
+def _scores(ticket: Ticket, *, full: bool) -> dict[str, object]:
+    at_bet, unknown = ticket.order.score, (-1, -1)
+    final = (ticket.final or unknown) if full else unknown
+    half = ticket.half_time or unknown
+    return {
+        "HomeScore": str(at_bet[0]),
+        "AwayScore": str(at_bet[1]),
+        "FullTimeHomeScore": str(final[0]),
+        "FullTimeAwayScore": str(final[1]),
+        "HalfTimeHomeScore": str(half[0]),
+        "HalfTimeAwayScore": str(half[1]),
     }
 
 

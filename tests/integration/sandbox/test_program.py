@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -25,19 +26,17 @@ from tests.kit.customer import customer, selection_of
 from tests.kit.support import eventually, free_port
 
 
+async def program(port: int, **options: Any) -> asyncio.subprocess.Process:
+    """Start a sandbox of two fixtures; ``options`` are those of a subprocess."""
+    command = [sys.executable, "-m", "keter.venues.asianodds.simulator"]
+    return await asyncio.create_subprocess_exec(
+        *command, "--port", str(port), "--fixed", "2", **options
+    )
+
+
 async def test_it_says_where_it_is_serves_and_stops_when_told(tmp_path: Path) -> None:
     port = free_port()
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "keter.venues.asianodds.simulator",
-        "--port",
-        str(port),
-        "--fixed",
-        "2",
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-    )
+    process = await program(port, cwd=tmp_path, stdout=subprocess.PIPE)
     assert process.stdout is not None
     first = (await asyncio.wait_for(process.stdout.readline(), 20)).decode()
     url = re.search(r"http://\S+", first)
@@ -63,18 +62,7 @@ async def test_a_taken_port_is_one_clear_sentence_and_exit_69() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(UnavailableError, match="choose another port"):
             await Sandbox(SandboxConfig(port=port, fixed_fixtures=1)).start()
-        process = await asyncio.create_subprocess_exec(
-            *(
-                sys.executable,
-                "-m",
-                "keter.venues.asianodds.simulator",
-                "--port",
-                str(port),
-                "--fixed",
-                "1",
-            ),
-            stderr=subprocess.PIPE,
-        )
+        process = await program(port, stderr=subprocess.PIPE)
         _, errors = await asyncio.wait_for(process.communicate(), 20)
         assert process.returncode == 69
         assert errors.startswith(b"keter: ")

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from keter.errors import ExitCode, KeterError, UsageError
 from keter.system.process import on_stop_signals
-from keter.system.tasks import end_tasks
+from keter.system.tasks import run_until
 from keter.venues.asianodds.simulator.config import (
     DEMO_ACCOUNT,
     AccountConfig,
@@ -68,24 +68,12 @@ def run_sandbox(
     async def until_stopped() -> None:
         stop, loop = asyncio.Event(), asyncio.get_running_loop()
         on_stop_signals(lambda: _ask_to_stop(loop, stop))
-        await _together(
-            serve(config, stop, say or _say), *([beside()] if beside is not None else [])
-        )
+        work = [serve(config, stop, say or _say), *([beside()] if beside is not None else [])]
+        # ``serve`` waits for ``stop`` itself: it says that the sandbox has stopped.
+        await run_until(asyncio.Event(), *work)
 
     asyncio.run(until_stopped())
     return ExitCode.OK
-
-
-async def _together(*work: Coroutine[None, None, None]) -> None:
-    """Run all until one ends, then end the others. Raises the first error as it is."""
-    tasks = [asyncio.create_task(each) for each in work]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        await end_tasks(*tasks)
-    for task in tasks:
-        if task.done() and not task.cancelled():
-            task.result()
 
 
 def _ask_to_stop(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

@@ -38,7 +38,7 @@ _MISTAKEN_SLOTS: tuple[Slot, ...] = (("H", True), ("X", True))
 class Market:
     """The default scenario.
 
-    ``corrupt`` lists the mistaken prices on the board, so that honest ones can be told from them.
+    ``corrupt`` lists the mistaken prices on the board; all others are honest.
     """
 
     def __init__(self, config: SandboxConfig, *, start_ms: int, board: Board) -> None:

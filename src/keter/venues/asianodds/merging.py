@@ -123,7 +123,7 @@ def market_prices(
     fixture: Fixture, row: Row, slot: Slot, slots: SlotMerger, scores: ScoreBook
 ) -> MarketPrices:
     """Return a market as it is reported."""
-    ref = Ref(row.sport, MARKET_TYPE_OF_PHASE[fixture.phase], row.match_id, row.game_id).seal()
+    ref = Ref(row.sport, MARKET_TYPE_OF_PHASE[fixture.phase], row.match_id, row.game_id).venue_ref()
     score = scores.current(fixture.event.event_uid) if fixture.phase is Phase.LIVE else None
     return MarketPrices(
         fixture.event, slot.market, fixture.phase, ref, slots.books(slot), row.active, score

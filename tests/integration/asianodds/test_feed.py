@@ -11,7 +11,7 @@ import pytest
 
 from keter.domain.feed import EventScore, FeedUpdate, MarketPrices
 from keter.domain.markets import MarketKind, Period, Phase
-from keter.venues.asianodds.normalise import open_ref
+from keter.venues.asianodds.normalise import read_ref
 from keter.venues.asianodds.simulator.board import MarketType
 from keter.venues.asianodds.simulator.config import DEMO_ACCOUNT, ProtocolConfig
 from keter.venues.asianodds.simulator.server import Sandbox
@@ -48,7 +48,7 @@ def each_phase(times: int) -> Callable[[list[FeedUpdate], Known], bool]:
 
 def shown(sandbox: Sandbox, prices: MarketPrices) -> dict[str, tuple[float | None, ...]]:
     """Return what the bookmaker's board has of the row a market came from, in our order."""
-    row = sandbox.house.board.rows[open_ref(prices.ref).game_id]
+    row = sandbox.house.board.rows[read_ref(prices.ref).game_id]
     offer = row.offers[KINDS[prices.market.kind], prices.market.period is Period.FULL_TIME]
     order = (0, 2, 1) if prices.market.kind is MarketKind.ONE_X_TWO else (0, 1)
     assert prices.market.line_q == offer.line_q
@@ -95,7 +95,7 @@ async def test_a_moving_market_is_followed_change_by_change(
         if row.market_type is MarketType.LIVE and not row.closing
     }
     for prices in known.values():
-        ref = open_ref(prices.ref)
+        ref = read_ref(prices.ref)
         assert (prices.phase is Phase.LIVE) == (ref.market_type == 0)
         assert (
             prices.phase is Phase.LIVE

@@ -123,7 +123,7 @@ class Client:
 
         Raises VenueSessionError before anything is sent, CallFailedError when no answer came.
         """
-        session = await self._sessions.current(patient=False)
+        session = await self._sessions.current(wait=False)
         return await self._send(session, "PlaceBet", None, body, self._placement_s)
 
     # bets and account

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 from keter.domain.markets import Event, event_uid
 from keter.venues.asianodds.bounds import FeedBounds, forgotten
-from keter.venues.asianodds.normalise import kept_uid
 
 _SAME_FIXTURE = timedelta(hours=2)
+_MOST_MOVED = timedelta(hours=12)
 # A uid carries the date of the first kick-off stated, which may have moved past midnight.
 _UID_DATES = timedelta(hours=12)
 
@@ -60,6 +60,17 @@ class FixtureIds:
     def outdated(self, now: datetime, life: timedelta, bounds: FeedBounds) -> list[int]:
         """Return the match ids that stand for nothing: over, too far away, or too many."""
         return forgotten(self.remembered, now, life, bounds)
+
+
+def kept_uid(old: Event, new: Event) -> str:
+    """Return the uid for ``new``, an event of the same match id as ``old``.
+
+    A fixture of the same names keeps its uid if its kick-off moves by at most 12 hours, even past
+    midnight.
+    """
+    moved = abs(new.kickoff - old.kickoff)
+    same = (old.sport, old.home, old.away) == (new.sport, new.home, new.away)
+    return old.event_uid if same and moved <= _MOST_MOVED else new.event_uid
 
 
 def same_fixture(one: Event, other: Event) -> bool:

@@ -107,6 +107,28 @@ def merge_row(step: MergeStep, known: Row, row: FeedRow) -> None:
     step.slots.merge(known.slots, row, known.sport, known.favoured, at_ms or to_ms(step.now))
 
 
+def leave_to_newest(
+    row: Row, rows: Mapping[int, Row], holders: dict[tuple[int, Market], int]
+) -> None:
+    """Leave each market of ``row`` to the row of its match that was changed last.
+
+    The others lose their prices of it, because a line's GameId may change. ``holders`` are the
+    fixture's.
+    """
+    for name, slot in tuple(row.slots.items()):
+        key = (row.match_id, slot.market)
+        other = rows.get(holders.get(key, row.game_id), row)
+        theirs = [place for place, has in other.slots.items() if has.market == slot.market]
+        if other is row or other.match_id != row.match_id or other.uid != row.uid or not theirs:
+            holders[key] = row.game_id
+        elif (other.updated_ms, other.game_id) > (row.updated_ms, row.game_id):
+            del row.slots[name]
+        else:
+            holders[key] = row.game_id
+            for place in theirs:
+                del other.slots[place]
+
+
 def offers(fixture: Fixture, rows: Mapping[int, Row]) -> dict[Market, tuple[Row, Slot]]:
     """Return for each market of a fixture the row and the prices that count.
 
@@ -123,7 +145,7 @@ def market_prices(
     fixture: Fixture, row: Row, slot: Slot, slots: SlotMerger, scores: ScoreBook
 ) -> MarketPrices:
     """Return a market as it is reported."""
-    ref = Ref(row.sport, MARKET_TYPE_OF_PHASE[fixture.phase], row.match_id, row.game_id).seal()
+    ref = Ref(row.sport, MARKET_TYPE_OF_PHASE[fixture.phase], row.match_id, row.game_id).venue_ref()
     score = scores.current(fixture.event.event_uid) if fixture.phase is Phase.LIVE else None
     return MarketPrices(
         fixture.event, slot.market, fixture.phase, ref, slots.books(slot), row.active, score

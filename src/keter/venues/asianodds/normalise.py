@@ -3,9 +3,7 @@
 Pure: no I/O, no clock, no memory of earlier rows (``state`` has that).
 """
 
-from collections import Counter
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
@@ -15,10 +13,9 @@ import msgspec
 from keter.clock import from_ms
 from keter.domain.markets import Event, Market, MarketKind, Period, Phase, event_uid
 from keter.domain.noise import counts_events, is_copy_in_games, is_e_sport
-from keter.domain.quotes import BookPrices, Score, VenueRef
+from keter.domain.quotes import Score, VenueRef
 from keter.plain import plain
 from keter.venues.asianodds.limits import LONGEST_NAME, MOST_CARDS, MOST_SCORE, VENUE
-from keter.venues.asianodds.prices import read_price
 from keter.venues.asianodds.wire import FeedRow, TeamRow
 
 FOOTBALL = 1
@@ -157,17 +154,6 @@ def read_time(milliseconds: int | None) -> datetime | None:
     return moment if _EARLIEST <= moment < _LATEST else None
 
 
-def kept_uid(old: Event, new: Event) -> str:
-    """Return the uid for ``new``, an event of the same match id as ``old``.
-
-    A fixture of the same names keeps its uid if its kick-off moves by at most 12 hours, even past
-    midnight.
-    """
-    moved = abs(new.kickoff - old.kickoff)
-    same = (old.sport, old.home, old.away) == (new.sport, new.home, new.away)
-    return old.event_uid if same and moved <= timedelta(hours=12) else new.event_uid
-
-
 @lru_cache(maxsize=8_192)
 def market_of(period: Period, kind: MarketKind, line_q: int | None) -> Market:
     """Return the market; equal markets share one object."""
@@ -186,91 +172,6 @@ def home_line(quarters: int, favoured: int | None) -> int | None:
     return quarters if favoured == 2 else None
 
 
-Segments = Sequence[tuple[str, str]]
-
-
-def result_kind(segments: Segments, sport: int) -> MarketKind:
-    """Return whether a result market is 1X2 or a money line.
-
-    Football has a draw. In other sports a third price in any book means 1X2.
-    """
-    if sport == FOOTBALL:
-        return MarketKind.ONE_X_TWO
-    three = any(
-        prices.count(",") == 2 and prices.rpartition(",")[2].strip().strip("0.")
-        for book, prices in segments
-        if book
-    )
-    return MarketKind.ONE_X_TWO if three else MarketKind.MONEY_LINE
-
-
-def stamp_books(
-    old: Segments, old_stamps: Sequence[int], new: Segments, now_ms: int
-) -> tuple[int, ...]:
-    """Return for each book of ``new`` when its prices last changed, in milliseconds.
-
-    Prices that are the same as in ``old`` keep their time, others get ``now_ms``.
-    """
-    known = dict(zip(old, old_stamps, strict=True))
-    return tuple([known.get(segment, now_ms) for segment in new])
-
-
-def read_books(
-    segments: Segments,
-    kind: MarketKind,
-    stamps: Sequence[int],
-    confirmed_at: datetime,
-    problems: Counter[str],
-) -> tuple[BookPrices, ...]:
-    """Return the books of an odds string, with prices in the order of the market's sides.
-
-    The venue writes 1X2 as home, away, draw. A book with a broken price, or without any, is left
-    out and counted in ``problems``. A book whose probabilities sum to less than 1 is counted and
-    kept: the validation gate decides on it. Of two books with one code the first counts.
-    """
-    books: dict[str, BookPrices] = {}
-    # The venue's clock may run ahead of ours, and no price may come from the future.
-    changed_at = {
-        stamp: min(_stamp_time(stamp) or confirmed_at, confirmed_at) for stamp in set(stamps)
-    }
-    for (book, prices), stamp in zip(segments, stamps, strict=True):
-        try:
-            texts, odds = _read_prices(prices, kind)
-        except ValueError:
-            problems[Problem.BAD_PRICE] += 1
-            continue
-        if not book or book in books:
-            problems[Problem.REPEATED_BOOK if book else Problem.BAD_BOOK] += 1
-        elif len(odds) != (3 if kind is MarketKind.ONE_X_TWO else 2):
-            problems[Problem.PRICE_COUNT] += 1
-        elif any(odds):
-            books[book] = BookPrices(book, odds, texts, changed_at[stamp], confirmed_at)
-            if None not in odds and sum([1 / price for price in odds if price]) < 1:
-                problems[Problem.UNDER_ROUND] += 1
-    return tuple(books.values())
-
-
-def _read_prices(prices: str, kind: MarketKind) -> tuple[tuple[str, ...], tuple[float | None, ...]]:
-    """Return texts and odds of one book in the order of the market's sides.
-
-    Raises ValueError for a broken price.
-    """
-    read = [read_price(price) for price in prices.split(",")]
-    if len(read) == 3:
-        home, away, draw = read
-        if kind is MarketKind.ONE_X_TWO:
-            read = [home, draw, away]
-        elif kind is MarketKind.MONEY_LINE and draw[1] is None:
-            read = [home, away]
-    texts, odds = zip(*read, strict=True)
-    return texts, odds
-
-
-@lru_cache(maxsize=16_384)
-def _stamp_time(milliseconds: int) -> datetime | None:
-    return read_time(milliseconds)
-
-
 class Ref(msgspec.Struct, frozen=True):
     """What the placement calls need to find a row again; ``VenueRef.key`` is its text."""
 
@@ -279,12 +180,12 @@ class Ref(msgspec.Struct, frozen=True):
     match_id: int
     game_id: int
 
-    def seal(self) -> VenueRef:
+    def venue_ref(self) -> VenueRef:
         """Return the reference as the rest of Keter carries it."""
         return VenueRef(VENUE, f"{self.sport}:{self.market_type}:{self.match_id}:{self.game_id}")
 
 
-def open_ref(ref: VenueRef) -> Ref:
+def read_ref(ref: VenueRef) -> Ref:
     """Return the numbers of a reference. Raises ValueError if it is not AsianOdds'."""
     parts = ref.key.split(":")
     if ref.venue != VENUE or len(parts) != 4:

@@ -36,7 +36,7 @@ from keter.domain.orders import Placement, PlacementQuote, PlaceOrder, PlaceOutc
 from keter.domain.quotes import VenueRef
 from keter.venues.asianodds.lenient_json import Fields, read_fields
 from keter.venues.asianodds.limits import MOST_STAKE_MINOR
-from keter.venues.asianodds.normalise import open_ref
+from keter.venues.asianodds.normalise import read_ref
 from keter.venues.asianodds.prices import read_line, read_price
 from keter.venues.asianodds.transport import CallFailedError, Reply
 from keter.venues.asianodds.wire import Answer, BrokenAnswerError, read_answer
@@ -104,7 +104,7 @@ def _selection(ref: VenueRef, market: Market, side: Outcome) -> dict[str, object
     """Return the fields that name a selection. Raises ValueError for one that there is not."""
     if side not in market.sides:
         raise ValueError(f"{market.kind} has no {side}")
-    found = open_ref(ref)
+    found = read_ref(ref)
     return {
         "GameId": found.game_id,
         "GameType": _GAME_TYPES[market.kind],

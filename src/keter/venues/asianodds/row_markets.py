@@ -11,14 +11,8 @@ import msgspec
 
 from keter.domain.markets import LINED, Market, MarketKind, Period
 from keter.domain.quotes import BookPrices
-from keter.venues.asianodds.normalise import (
-    Problem,
-    home_line,
-    market_of,
-    read_books,
-    result_kind,
-    stamp_books,
-)
+from keter.venues.asianodds.book_prices import read_books, result_kind, stamp_books
+from keter.venues.asianodds.normalise import Problem, home_line, market_of
 from keter.venues.asianodds.prices import read_line, split_odds
 from keter.venues.asianodds.wire import FeedRow, PricesRow
 

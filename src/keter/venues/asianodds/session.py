@@ -31,10 +31,10 @@ _FOLLOW_EVERY_S = 0.25
 class Sessions(Protocol):
     """Where the client gets its session from, and reports one that was refused."""
 
-    async def current(self, *, patient: bool = True) -> Session:
+    async def current(self, *, wait: bool = True) -> Session:
         """Return a session to call with.
 
-        Raises VenueSessionError if there is none; at once unless ``patient``.
+        Raises VenueSessionError if there is none; at once unless ``wait``.
         """
         ...
 
@@ -68,8 +68,8 @@ class SessionFollower:
         self._wait_s = wait_s
         self._sleep = sleep
 
-    async def current(self, *, patient: bool = True) -> Session:
-        return await self._newer("", self._wait_s if patient else 0.0)
+    async def current(self, *, wait: bool = True) -> Session:
+        return await self._newer("", self._wait_s if wait else 0.0)
 
     async def lost(self, failed: Session) -> None:
         await self._newer(failed.token, self._wait_s)
@@ -134,10 +134,10 @@ class SessionOwner:
         self._not_before = 0.0
         self.logins = 0
 
-    async def current(self, *, patient: bool = True) -> Session:
+    async def current(self, *, wait: bool = True) -> Session:
         if self._session is not None:
             return self._session
-        if not patient:
+        if not wait:
             raise VenueSessionError("no_session", "not logged in")
         async with self._lock:
             if self._session is None:

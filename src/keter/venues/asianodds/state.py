@@ -23,6 +23,7 @@ from keter.venues.asianodds.merging import (
     MergeStep,
     Row,
     changed_ms,
+    leave_to_newest,
     merge_row,
     report,
 )
@@ -123,7 +124,7 @@ class FeedState:
             return
         self._observe(step, known.uid, row, sport)
         merge_row(step, known, row)
-        self._replace(known)
+        leave_to_newest(known, self._rows, fixture.holders)
         step.touched[known.uid] = None
 
     def _fixture_of(
@@ -152,25 +153,6 @@ class FeedState:
         known = self._rows[row.game_id] = Row(row.game_id, row.match_id, uid, sport)
         fixture.rows.add(row.game_id)
         return known
-
-    def _replace(self, row: Row) -> None:
-        """Leave each market of ``row`` to the row of its match that was changed last.
-
-        The others lose their prices of it, because a line's GameId may change.
-        """
-        holders = self._fixtures[row.uid].holders
-        for name, slot in tuple(row.slots.items()):
-            key = (row.match_id, slot.market)
-            other = self._rows.get(holders.get(key, row.game_id), row)
-            theirs = [place for place, has in other.slots.items() if has.market == slot.market]
-            if other is row or other.match_id != row.match_id or other.uid != row.uid or not theirs:
-                holders[key] = row.game_id
-            elif (other.updated_ms, other.game_id) > (row.updated_ms, row.game_id):
-                del row.slots[name]
-            else:
-                holders[key] = row.game_id
-                for place in theirs:
-                    del other.slots[place]
 
     def _fixture(
         self, step: MergeStep, match_id: int, event: Event, phase: Phase

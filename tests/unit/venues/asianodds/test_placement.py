@@ -22,7 +22,7 @@ from keter.venues.asianodds.transport import CallFailedError, Reply
 from keter.venues.asianodds.wire import read_answer
 from tests.kit.asianodds_payloads import result_body
 
-REF = Ref(1, 0, -55001122, 910022331).seal()
+REF = Ref(1, 0, -55001122, 910022331).venue_ref()
 AWAY_075 = parse_market("ft.ah.-0.75")
 OURS = "kt0001"
 

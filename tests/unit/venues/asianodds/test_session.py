@@ -232,7 +232,7 @@ async def test_an_unusable_address_is_no_session(venue: Venue, url: str) -> None
 async def test_a_follower_uses_what_the_owner_left_and_never_logs_in(venue: Venue) -> None:
     follower = venue.follower()
     with pytest.raises(VenueSessionError, match="no_session"):
-        await follower.current(patient=False)
+        await follower.current(wait=False)
     assert not venue.slept
     await venue.owner().current()
     assert (await follower.current()).token == token(1)

@@ -12,7 +12,7 @@ from keter.clock import to_ms
 from keter.domain.feed import EventScore, MarketPrices
 from keter.domain.markets import Phase
 from keter.venues.asianodds.merging import Merged
-from keter.venues.asianodds.normalise import Problem, open_ref
+from keter.venues.asianodds.normalise import Problem, read_ref
 from keter.venues.asianodds.state import FeedState
 from keter.venues.asianodds.wire import BrokenAnswerError, read_answer, read_feed
 from tests.kit.asianodds_payloads import (
@@ -72,7 +72,7 @@ def test_the_sample_row_becomes_three_markets() -> None:
         True,
         None,
     )
-    assert open_ref(handicap_market.ref).game_id == 1
+    assert read_ref(handicap_market.ref).game_id == 1
     assert markets["ft.1x2"].books[0].odds == (1.72, 3.85, 5.1)
     assert merged.known_markets == 3
     assert not merged.problems
@@ -242,7 +242,7 @@ def test_several_rows_and_matches_make_one_event() -> None:
     merged = take(state, *rows)
     assert {prices.event.event_uid for prices in merged.changed} == {UID}
     assert set(told(merged)) == {"ft.ah.-0.75", "ft.ou.2.5", "ft.1x2", "ft.ah.-1", "ft.ou.3"}
-    assert open_ref(told(merged)["ft.ou.3"].ref).match_id == 99
+    assert read_ref(told(merged)["ft.ou.3"].ref).match_id == 99
 
 
 def test_of_matches_with_the_same_market_an_active_row_wins_then_the_newest() -> None:
@@ -258,9 +258,9 @@ def test_of_matches_with_the_same_market_an_active_row_wins_then_the_newest() ->
         2, MatchId=2, FullTimeOu=total("2.5", "PIN=1.8,2.1"), UpdatedDateTime=UPDATED_MS + 100
     )
     merged = take(state, newer, newest, match_game(1, FullTimeOu=total()))
-    assert open_ref(told(merged)["ft.ou.2.5"].ref).game_id == 2
+    assert read_ref(told(merged)["ft.ou.2.5"].ref).game_id == 2
     gone = take(state, {**newer, "WillBeRemoved": True})
-    assert open_ref(told(gone)["ft.ou.2.5"].ref).game_id == 1
+    assert read_ref(told(gone)["ft.ou.2.5"].ref).game_id == 1
     assert not gone.removed
 
 
@@ -282,7 +282,7 @@ def test_the_price_of_a_row_that_another_has_replaced_never_comes_back(
     new = match_game(2, FullTimeOu=total("2.5", "PIN=1.8,2.1"), UpdatedDateTime=UPDATED_MS + 100)
     rows = {1: match_game(1, FullTimeOu=total("2.5", "PIN=2.2,1.7")), 2: new}
     merged = take(state, *(rows[number] for number in order))
-    assert open_ref(told(merged)["ft.ou.2.5"].ref).game_id == 2
+    assert read_ref(told(merged)["ft.ou.2.5"].ref).game_id == 2
     take(state, {**new, **later, "UpdatedDateTime": UPDATED_MS + 200})
     assert not [
         prices
@@ -300,7 +300,7 @@ def test_a_row_that_is_changed_last_again_has_its_market_back() -> None:
         match_game(2, FullTimeOu=total("2.5", "PIN=1.8,2.1"), UpdatedDateTime=UPDATED_MS + 100),
     )
     merged = take(state, {**old, "UpdatedDateTime": UPDATED_MS + 200})
-    assert open_ref(told(merged)["ft.ou.2.5"].ref).game_id == 1
+    assert read_ref(told(merged)["ft.ou.2.5"].ref).game_id == 1
     assert told(merged)["ft.ou.2.5"].books[0].odds == (2.2, 1.7)
 
 
@@ -706,7 +706,7 @@ def test_empty_odds_strings_never_erase(sequence: list[dict[str, Any]]) -> None:
     state = FeedState()
     take(state, *sequence)
     before = known(state)
-    shown = {open_ref(p.ref).game_id for p in before.values()}
+    shown = {read_ref(p.ref).game_id for p in before.values()}
     empty = EMPTY_PRICES | {
         "FullTimeFavoured": None,
         "Favoured": None,

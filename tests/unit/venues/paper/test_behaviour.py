@@ -46,7 +46,7 @@ async def placed(
     book: str = "IBC",
     mode: ExecutionMode = ExecutionMode.LIVE,
 ) -> None:
-    """Return a bet of 10.00 asked at 2.200 that its book accepted or refused after ``delay_s``."""
+    """Store a bet of 10.00, asked at 2.200, that its book accepted or refused after ``delay_s``."""
     await ledger.intents.create(
         an_intent(name, event=an_event(f"Team {name}"), mode=mode), worker="w"
     )

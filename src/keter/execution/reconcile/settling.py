@@ -86,11 +86,6 @@ def compare(
     if own is not None:
         close = abs(own.profit_minor - pnl_minor) <= TOLERANCE_MINOR * max(len(tickets), 1)
         agrees = own.state is state and close
-    evidence: dict[str, object] = {
-        "final": [ticket.final_score for ticket in tickets],
-        "half_time": [ticket.half_time_score for ticket in tickets],
-        "score_at_bet": [ticket.score_at_bet for ticket in tickets],
-    }
     return SettlementRow(
         intent_id=bet.intent.intent_id,
         at=at,
@@ -99,5 +94,13 @@ def compare(
         own_state=own.state if own is not None else None,
         own_pnl_minor=own.profit_minor if own is not None else None,
         agrees=agrees,
-        evidence=evidence,
+        evidence=_scores_shown(tickets),
     )
+
+
+def _scores_shown(tickets: Sequence[Ticket]) -> dict[str, object]:
+    return {
+        "final": [ticket.final_score for ticket in tickets],
+        "half_time": [ticket.half_time_score for ticket in tickets],
+        "score_at_bet": [ticket.score_at_bet for ticket in tickets],
+    }

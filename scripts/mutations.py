@@ -1569,7 +1569,7 @@ MUTATIONS = (
         "src/keter/dashboard/rules/stores.py",
         "if trouble is None or trouble.kind not in kinds or",
         "if trouble is not None or",
-        ("tests/unit/dashboard/test_store_rules.py",),
+        ("tests/unit/dashboard/rules/test_stores.py",),
     ),
     Mutation(
         "comma-stake",

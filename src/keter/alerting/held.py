@@ -31,6 +31,7 @@ class Held:
         return frozenset(self._ended)
 
     def has(self, alert_id: str) -> bool:
+        """Return whether the alert is active."""
         return alert_id in self._active
 
     def put(self, alert: Alert) -> None:

@@ -15,6 +15,7 @@ from aiogram.types import Update
 from keter.alerting.channels import DeliveryError
 from keter.alerting.telegram_commands import CommandHandler, IncomingMessage
 from keter.alerting.texts import LONGEST, Message, StatusLine, body, subject
+from keter.system.tasks import run_until, stopped_within
 
 log = structlog.get_logger(__name__)
 CALL_S = 10
@@ -79,15 +80,9 @@ class Listener:
         """Listen until ``stop``. A fault is logged once, and again when it changes."""
         while not stop.is_set():
             polling = asyncio.create_task(self.poll())
-            stop_waiting = asyncio.create_task(stop.wait())
-            try:
-                await asyncio.wait({polling, stop_waiting}, return_when=asyncio.FIRST_COMPLETED)
-                if polling.done() and polling.result() is not None:
-                    await asyncio.wait({stop_waiting}, timeout=RETRY_AFTER_S)
-            finally:
-                polling.cancel()
-                stop_waiting.cancel()
-                await asyncio.wait({polling, stop_waiting})
+            ended = await run_until(stop, polling)
+            if ended and polling.result() is not None:
+                await stopped_within(stop, RETRY_AFTER_S)
 
     async def poll(self) -> str | None:
         """Ask once and answer what came; return the kind of fault, or None."""

@@ -116,7 +116,7 @@ class CommandHandler:
         """Return the reply; None, and no word, for whoever may not speak here."""
         if not self._is_allowed(message):
             return None
-        word, _, rest = message.text.strip().partition(" ")
+        word, _, argument = message.text.strip().partition(" ")
         command = word.partition("@")[0].lower()
         age_s = (self._clock.now() - message.at).total_seconds()
         old = (
@@ -127,7 +127,7 @@ class CommandHandler:
         if old and command not in ALWAYS_DONE | ALWAYS_ANSWERED:
             return f"{old} and is not done. Say it again."
         try:
-            done = await self._perform(command, rest.strip(), message.user)
+            done = await self._perform(command, argument.strip(), message.user)
         except StaleRevisionError:
             return "The state has changed meanwhile; look with /status and say it again."
         except (KeterError, OSError, TimeoutError) as e:
@@ -145,7 +145,7 @@ class CommandHandler:
             )
         return False
 
-    async def _perform(self, command: str, rest: str, user: int) -> str:
+    async def _perform(self, command: str, argument: str, user: int) -> str:
         operator = Operator(f"telegram:{user}", "telegram")
         match command:
             case "/status":
@@ -159,16 +159,20 @@ class CommandHandler:
                 return alerts_text(await self._views.alerts())
             case "/ack":
                 return _sentence(
-                    await self._control.acknowledge(operator, await self._alert_id(rest), REASON)
+                    await self._control.acknowledge(
+                        operator, await self._alert_id(argument), REASON
+                    )
                 )
             case "/pause":
-                return _sentence(await self._control.pause(operator, REASON, for_s=_pause_s(rest)))
+                return _sentence(
+                    await self._control.pause(operator, REASON, for_s=_pause_s(argument))
+                )
             case "/reduce":
-                return _sentence(await self._control.reduce(operator, rest[:200] or REASON))
+                return _sentence(await self._control.reduce(operator, argument[:200] or REASON))
             case "/halt":
-                return _sentence(await self._control.halt(operator, rest[:200] or REASON))
+                return _sentence(await self._control.halt(operator, argument[:200] or REASON))
             case "/resume":
-                return await self._resume(operator, user, rest)
+                return await self._resume(operator, user, argument)
         return HELP
 
     async def _answer_status(self) -> str:
@@ -181,9 +185,9 @@ class CommandHandler:
         stops = f" (stopped by {', '.join(standing.stops)})" if standing.stops else ""
         return f"{mode}{stops}. {status_line(await self._views.status())}"
 
-    async def _alert_id(self, rest: str) -> str:
-        if rest:
-            return rest
+    async def _alert_id(self, argument: str) -> str:
+        if argument:
+            return argument
         waiting = [
             alert.id for alert in await self._views.alerts() if alert.acknowledged_by is None
         ]
@@ -271,12 +275,14 @@ def alerts_text(alerts: Sequence[Alert]) -> str:
     return "\n".join([*lines[:MOST_LINES], *more]) or "No alert stands."
 
 
-def _pause_s(rest: str) -> float | None:
-    if not rest:
+def _pause_s(argument: str) -> float | None:
+    if not argument:
         return None
-    if not (rest.isascii() and rest.isdigit() and 1 <= int(rest[:6]) <= LONGEST_PAUSE_MIN):
+    if not (
+        argument.isascii() and argument.isdigit() and 1 <= int(argument[:6]) <= LONGEST_PAUSE_MIN
+    ):
         raise UsageError(f"/pause takes whole minutes from 1 to {LONGEST_PAUSE_MIN}, or nothing")
-    return int(rest[:6]) * 60.0
+    return int(argument[:6]) * 60.0
 
 
 def _sentence(outcome: CommandOutcome) -> str:

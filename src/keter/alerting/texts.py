@@ -16,6 +16,8 @@ LONGEST = 3500
 
 
 class Kind(StrEnum):
+    """What a message is about."""
+
     NEW = "new"
     UPDATE = "update"
     RESOLVED = "resolved"

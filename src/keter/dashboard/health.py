@@ -43,6 +43,7 @@ def disk_with_days(disk: Disk | None, rooms: Sequence[StorageUse]) -> Disk | Non
 
 
 def store_row(room: StorageUse) -> Store:
+    """Return the room that one kind of data takes, as the page shows it."""
     return Store(
         name=room.name,
         used_bytes=room.used_bytes,

@@ -101,6 +101,7 @@ class Hub:
         return self._snapshot
 
     async def run(self, stop: asyncio.Event) -> None:
+        """Build snapshots until ``stop``."""
         while not stop.is_set():
             await self._try_build()
             self._wanted.clear()

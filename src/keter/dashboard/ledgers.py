@@ -44,6 +44,7 @@ class LazyLedgers:
         return (await self.writing()).alerts
 
     async def audit(self, row: OperatorCommand) -> None:
+        """Write an operator's command. Raises LedgerUnavailableError."""
         await (await self.writing()).commands.add(row)
 
     async def last_trading(self) -> TradingState | None:

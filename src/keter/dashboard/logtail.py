@@ -65,7 +65,7 @@ def _parsed(lines: Iterable[bytes]) -> Iterable[LogLine]:
 
 
 def _line(found: dict[str, Any]) -> LogLine:
-    rest = {
+    details = {
         name: value
         for name, value in found.items()
         if name not in {"at", "level", "worker", "event"}
@@ -75,7 +75,7 @@ def _line(found: dict[str, Any]) -> LogLine:
         level=str(found.get("level", "info")),
         worker=str(found.get("worker", "")),
         event=str(found.get("event", "")),
-        details=rest,
+        details=details,
     )
 
 

@@ -226,11 +226,11 @@ class Reader:
 
         ``names`` are those of ``names_of``.
         """
-        rests, locks = await list_cooldowns(self._bus), await list_exec_locks(self._bus)
+        cooldowns, locks = await list_cooldowns(self._bus), await list_exec_locks(self._bus)
         return [
             *(
                 hold_row("clear_cooldown", one.key, one.reason, one.remaining_s, names)
-                for one in rests
+                for one in cooldowns
             ),
             *(hold_row("clear_lock", one.key, one.owner, one.remaining_s, names) for one in locks),
         ][:MOST_HOLDS]

@@ -29,6 +29,7 @@ def names_of(facts: Facts) -> Names:
 def risk_view(
     facts: Facts, settings: Settings, holds: list[models.Hold], audit: list[models.AuditRow]
 ) -> models.Risk:
+    """Return the Risk screen: limits, events, exposures, ``holds`` and ``audit``."""
     exposures, names = facts.bus.exposures, names_of(facts)
     events = event_rows(exposures, to_minor(facts.bus.limits.max_exposure_event), names)
     return models.Risk(
@@ -171,6 +172,7 @@ def hold_row(
 
 
 def audit_row(command: OperatorCommand) -> models.AuditRow:
+    """Return a command of the audit as a row."""
     return models.AuditRow(
         at=command.at,
         action=command.action.value,

@@ -34,6 +34,8 @@ class Scope(StrEnum):
 
 
 class Role(StrEnum):
+    """What a login may do; see ALLOWED."""
+
     VIEWER = "viewer"
     OPERATOR = "operator"
 
@@ -66,14 +68,17 @@ class Call:
     body: BaseModel | None
 
     def query_as(self, model: type[M]) -> M:
+        """Return the checked query; ``model`` is the one that the route declares."""
         assert isinstance(self.query, model)  # noqa: S101 - The table parsed it with this model.
         return self.query
 
     def body_as(self, model: type[M]) -> M:
+        """Return the checked body; ``model`` is the one that the route declares."""
         assert isinstance(self.body, model)  # noqa: S101 - The table parsed it with this model.
         return self.body
 
     def caller(self) -> Principal:
+        """Return who is calling. Only for scopes that need a login."""
         assert self.principal is not None  # noqa: S101 - Other scopes than public and local authenticate first.
         return self.principal
 

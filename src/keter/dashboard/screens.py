@@ -132,11 +132,11 @@ class Screens:
 
     async def alerts(self, call: Call) -> BaseModel:
         context = self._context
-        standing = (await context.hub.fresh()).attention
+        notices = (await context.hub.fresh()).attention
         history = await (await context.records.ledger()).alerts.history(AUDIT_ROWS)
         return models.Alerts(
-            active=[notice for notice in standing if notice.acknowledged_by is None],
-            acknowledged=[notice for notice in standing if notice.acknowledged_by is not None],
+            active=[notice for notice in notices if notice.acknowledged_by is None],
+            acknowledged=[notice for notice in notices if notice.acknowledged_by is not None],
             history=[
                 models.AlertHistory(
                     id=row.alert_id,

@@ -62,6 +62,7 @@ class UsedCodes:
         self._read(step)
 
     def spent(self, account: str, step: int) -> bool:
+        """Return whether the account has used the code of ``step``."""
         return step <= self._spent_up_to or step in self._steps.get(account, ())
 
     def spend(self, account: str, step: int) -> None:

@@ -24,6 +24,7 @@ class Session:
     proved_at: datetime
 
     def is_over(self, now: datetime) -> bool:
+        """Return whether it has been unused or open for too long."""
         return now - self.seen_at >= IDLE or now - self.started_at >= ABSOLUTE
 
 
@@ -64,6 +65,7 @@ class Sessions:
         return Principal(session.role.value, session.role, key)
 
     def alive(self, key: str) -> bool:
+        """Return whether the session goes on; asking does not count as use."""
         session = self._sessions.get(key)
         return session is not None and not session.is_over(self._clock.now())
 

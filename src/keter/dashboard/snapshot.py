@@ -28,6 +28,7 @@ def trading_view(
     settings_differ: Sequence[str] = (),
     following: str | None = None,
 ) -> models.Trading:
+    """Return the trading state as the page shows it."""
     state = standing.trading.state if standing.trading is not None else None
     mode, cause = standing.mode, standing.cause
     return models.Trading(
@@ -89,6 +90,7 @@ def money_strip(facts: Facts, settings: Settings) -> models.MoneyStrip | None:
 
 
 def share(part: int, whole: int) -> str | None:
+    """Return ``part`` of ``whole`` in percent with one decimal; None of nothing."""
     return f"{Decimal(part) * 100 / whole:.1f}" if whole else None
 
 
@@ -177,6 +179,7 @@ def queue_row(name: QueueName, queue: QueueFacts) -> models.Queue:
 
 
 def notice(alert: Alert) -> models.Notice:
+    """Return an active alert as the page shows it."""
     return models.Notice(
         id=alert.id,
         level=alert.level,

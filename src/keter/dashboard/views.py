@@ -84,6 +84,7 @@ def reason_text(code: str | None) -> str | None:
 
 
 def percent_text(value: float) -> str:
+    """Return a number of percent as text."""
     return f"{value:.2f}"
 
 
@@ -110,6 +111,7 @@ def clv_pct(bet: Bet) -> str | None:
 
 
 def order_row(bet: Bet) -> BetRow:
+    """Return a bet as a row."""
     intent, placed, pnl = bet.intent, bet.placed_stake_minor, bet.pnl_minor
     booked = bet.state in ACCEPTED
     return BetRow(
@@ -146,6 +148,7 @@ def order_row(bet: Bet) -> BetRow:
 
 
 def signal_row(decision: Decision) -> SignalRow:
+    """Return a gate's decision as a row."""
     home, away = (
         str(decision.details.get("home", "Home")),
         str(decision.details.get("away", "Away")),

@@ -16,8 +16,8 @@ from keter.plain import plain
 # A page wakes somebody, a ticket can wait until morning, an info is worth knowing.
 Level = Literal["page", "ticket", "info"]
 
-LOOK_BACK = "Look at the bets of the day before you resume."
-LOOK_AT_VENUE = "Look at the venue's status, the account's settings and the ingest log."
+REVIEW_BETS = "Look at the bets of the day before you resume."
+CHECK_VENUE = "Look at the venue's status, the account's settings and the ingest log."
 COMPARE = (
     "The ledger holds what the venue says; compare with the venue's own page and clear the alert."
 )
@@ -111,7 +111,7 @@ class AlertKind(Enum):
         Wording(
             id="daily_loss_limit",
             title="Betting is paused: daily loss limit",
-            action=LOOK_BACK,
+            action=REVIEW_BETS,
             link="",
         ),
     )
@@ -121,7 +121,7 @@ class AlertKind(Enum):
         Wording(
             id="losing_streak",
             title="Betting is paused: losing streak",
-            action=LOOK_BACK,
+            action=REVIEW_BETS,
             link="",
         ),
     )
@@ -258,23 +258,23 @@ class AlertKind(Enum):
     VENUE_REFUSED = (
         "venue-refused", "page", "The venue refuses the account", "#/logs?worker=ingest",
         "a login or call is rejected for good", "Nothing is bet.",
-        Wording(id="venue_refused", action=LOOK_AT_VENUE, link=""),
+        Wording(id="venue_refused", action=CHECK_VENUE, link=""),
     )
     VENUE_TIMEOUTS = (
         "venue-timeouts", "page", "The venue does not answer", "#/logs?worker=ingest",
         "ALERT_CONSECUTIVE_TIMEOUTS in a row",
         "Calls are spaced out; placements that timed out are UNKNOWN.",
-        Wording(id="venue_timeouts", action=LOOK_AT_VENUE, link=""),
+        Wording(id="venue_timeouts", action=CHECK_VENUE, link=""),
     )
     FEED_STALE = (
         "feed-stale", "page", "Prices are old", "#/health",
         "a feed gave no good answer within FEED_STALE_AFTER_S", "Old prices are never bet on.",
-        Wording(id="feed_stale", title="The {phase} feed is stale", action=LOOK_AT_VENUE, link=""),
+        Wording(id="feed_stale", title="The {phase} feed is stale", action=CHECK_VENUE, link=""),
     )
     FEED_OVERFLOW = (
         "feed-overflow", "ticket", "The feed holds more than is kept", "#/health",
         "more than MAX_FIXTURES or MAX_MARKETS", "What kicks off last is left out.",
-        Wording(id="feed_overflow", action=LOOK_AT_VENUE, link=""),
+        Wording(id="feed_overflow", action=CHECK_VENUE, link=""),
     )
     REFUSALS_RISING = (
         "refusals-rising", "ticket", "Many refusals", "#/orders?state=REFUSED",

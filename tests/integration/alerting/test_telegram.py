@@ -91,7 +91,7 @@ def update(
 
 
 def listener(session: Session, handler: EchoHandler) -> Listener:
-    return Listener(Bot(TOKEN, session=session), handler, lambda text: text.replace(TOKEN, "***"))  # type: ignore[arg-type]  # a desk by shape
+    return Listener(Bot(TOKEN, session=session), handler, lambda text: text.replace(TOKEN, "***"))  # type: ignore[arg-type]  # A handler by shape.
 
 
 async def test_an_alert_reaches_every_listed_user_as_plain_text() -> None:

@@ -272,7 +272,7 @@ async def test_a_search_reads_the_whole_ledger_and_the_export_holds_all_of_it(
     """Pages of the ledger smaller than what is looked for: nothing ends early, and "no more" is
     true.
     """
-    monkeypatch.setattr("keter.dashboard.reader.ORDERS_PAGE", 3)
+    monkeypatch.setattr("keter.dashboard.records.ORDERS_PAGE", 3)
     seed = await seed_ledger(console.ledger, count=70)
     oldest = seed.bets[0].intent.intent_id
     _, found = await console.get(f"/api/v1/orders?text={oldest}&limit=5")
@@ -286,7 +286,7 @@ async def test_a_search_reads_the_whole_ledger_and_the_export_holds_all_of_it(
 async def test_a_search_that_takes_too_long_says_so(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("keter.dashboard.reader.SEARCH_S", 0.0)
+    monkeypatch.setattr("keter.dashboard.records.SEARCH_S", 0.0)
     await seed_ledger(console.ledger, count=3)
     status, found = await console.get("/api/v1/orders")
     assert (status, found["error"]["code"]) == (503, "unavailable")

@@ -13,9 +13,8 @@ from keter.bus.connection import Arg, Bus, forget_members
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.keys import ALERT_MS
 from keter.clock import from_ms, to_ms
-from keter.domain.alerts import Alert, Level, made_plain, runbook_id
+from keter.domain.alerts import Alert, made_plain
 
-__all__ = ["Alert", "Level", "made_plain", "runbook_id"]  # until all import them from the domain
 MS_DIGITS = 15
 
 

@@ -39,6 +39,7 @@ OWN = frozenset(rule.kind.id for rule in WATCHED)
 
 
 def rule_row(rule: Rule) -> models.AlertRule:
+    """Return a rule as the Alerts screen lists it."""
     kind = rule.kind
     return models.AlertRule(
         id=kind.id,

@@ -207,7 +207,7 @@ async def _try_out(bus: Bus) -> tuple[tuple[str, ...], tuple[Refusal, ...]]:
         # A connection that was lost says nothing of a command.
         if not isinstance(answer, KeterError) or isinstance(answer, ConnectionLostError):
             continue
-        refusal = _refusal(answer)
+        refusal = refusal_of(answer)
         if refusal is None:
             missing.append(str(command[0]))
         else:
@@ -215,7 +215,7 @@ async def _try_out(bus: Bus) -> tuple[tuple[str, ...], tuple[Refusal, ...]]:
     return tuple(missing), tuple(refusals.values())
 
 
-def _refusal(error: KeterError) -> Refusal | None:
+def refusal_of(error: KeterError) -> Refusal | None:
     """Return what the error says of the server's state, None if it does not know the command."""
     said = str(error.__cause__).partition(" (")[0]  # redis-py puts the command behind it
     if isinstance(error, BusDeniedError):

@@ -6,6 +6,7 @@
 import re
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import quote
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, SecretStr, field_validator
@@ -79,6 +80,18 @@ class RedisSettings(Group):
         False,
         description="Accept a Redis beyond this machine without password or without TLS in LIVE.",
     )
+
+    @property
+    def url(self) -> str | None:
+        """The address with its password, or None where no server is named."""
+        if url := self.redis_url.get_secret_value():
+            return url
+        if not self.redis_host:
+            return None
+        password = self.redis_password.get_secret_value()
+        login = f":{quote(password, safe='')}@" if password else ""
+        host = f"[{self.redis_host}]" if ":" in self.redis_host else self.redis_host
+        return f"redis://{login}{host}:{self.redis_port}/{self.redis_db}"
 
     @field_validator("redis_url")
     @classmethod

@@ -43,7 +43,7 @@ class Risk:
 def transport_risks(settings: Settings) -> tuple[Risk, ...]:
     """Return what is unsafe on the way to the venue and the Redis that the settings name."""
     return tuple(
-        filter(None, (_venue_risk(settings), redis_risk(settings, _redis_address(settings))))
+        filter(None, (_venue_risk(settings), redis_risk(settings, settings.redis.url or "")))
     )
 
 
@@ -132,16 +132,3 @@ def viewer_fault(dashboard: DashboardSettings) -> str | None:
         "the viewer cannot log in: DASH_TOTP_SECRET is the operator's alone; set"
         " DASH_VIEWER_TOTP_SECRET to another secret"
     )
-
-
-def _redis_address(settings: Settings) -> str:
-    """Return the address in the settings, empty where Keter starts a Redis of its own."""
-    redis = settings.redis
-    if url := redis.redis_url.get_secret_value():
-        return url
-    if not redis.redis_host:
-        return ""
-    host = f"[{redis.redis_host}]" if ":" in redis.redis_host else redis.redis_host
-    # The password itself does not matter here, only whether there is one.
-    login = ":set@" if redis.redis_password.get_secret_value() else ""
-    return f"redis://{login}{host}:{redis.redis_port}"

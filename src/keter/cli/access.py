@@ -137,12 +137,11 @@ def redis_url(target: Target) -> str | None:
     """
     from keter.bus.connection import without_login
     from keter.redis_server.address import locate_redis, running_url
-    from keter.redis_server.choosing import configured_url
 
     settings = target.settings
     if target.found is None or not target.found.instance.redis:
         return locate_redis(settings)
-    known = [url for url in (running_url(settings), configured_url(settings)) if url is not None]
+    known = [url for url in (running_url(settings), settings.redis.url) if url is not None]
     named = target.found.instance.redis
     return next((url for url in known if without_login(url) == named), named)
 

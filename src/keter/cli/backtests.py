@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from keter.cli.output import JsonFlag, show_json
+from keter.cli.output import JsonFlag, show_json, write_file
 from keter.cli.progress import reading
 from keter.cli.replays import FILLED_AS_SEEN, read_answers, recorded_files
 from keter.cli.reports import show_performance
 from keter.domain.markets import MarketKind
-from keter.errors import ConfigurationError, UnavailableError, UsageError
+from keter.errors import ConfigurationError, UsageError
 from keter.replay.football import AVERAGES, BOOKS, EXCHANGES, OPTIMISTIC, Moment
-from keter.system.private_files import write_private
 
 if TYPE_CHECKING:
     from keter.replay.backtest import Backtest, Rules
@@ -141,7 +140,7 @@ def _write_out(
     if html is not None:
         from keter.replay.report import html_report
 
-        _write(
+        write_file(
             html,
             html_report(measured.title, measured.intro, measured.warnings, measured.bets, result),
         )
@@ -251,11 +250,4 @@ def _write_csv(path: Path, bets: "list[BetRecord]") -> None:
 
     rows = [{**msgspec.to_builtins(bet), "clv": bet.clv} for bet in bets]
     table = [list(rows[0]), *[list(row.values()) for row in rows]] if rows else []
-    _write(path, csv_lines(table).decode())
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        write_private(path, text)
-    except OSError as e:
-        raise UnavailableError(f"{path} cannot be written: {e.strerror}") from e
+    write_file(path, csv_lines(table).decode())

@@ -84,7 +84,7 @@ def device() -> None:
     from keter.dashboard.devices import device_link
     from keter.settings import load_settings
     from keter.supervision.launch import page_host
-    from keter.system.machine import http_url
+    from keter.system.addresses import http_url
 
     settings = load_settings()
     hashed = settings.dashboard.dash_password_hash.get_secret_value()

@@ -1,9 +1,13 @@
 """How commands print: aligned text for people, one JSON value for scripts."""
 
 from collections.abc import Coroutine, Mapping
+from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
+
+from keter.errors import UnavailableError
+from keter.system.private_files import write_private
 
 T = TypeVar("T")
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
@@ -24,6 +28,14 @@ def show_json(value: object) -> None:
     import orjson
 
     typer.echo(orjson.dumps(value, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z))
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a file that only its owner may read. Raises UnavailableError."""
+    try:
+        write_private(path, text)
+    except OSError as e:
+        raise UnavailableError(f"{path} cannot be written: {e.strerror}") from e
 
 
 def _text(value: object) -> str:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from keter.cli.output import JsonFlag, show, show_json
+from keter.cli.output import JsonFlag, show, show_json, write_file
 from keter.cli.progress import Advance, reading
 from keter.domain.money import money_text
 from keter.errors import UnavailableError, UsageError
-from keter.system.private_files import open_private, write_private
+from keter.system.private_files import open_private
 
 if TYPE_CHECKING:
     from keter.domain.feed import CapturedAnswer
@@ -181,8 +181,4 @@ def _write_html(
         f"{replayer.answers:,} recorded answers, {replayer.updates:,} market updates, present"
         " settings."
     )
-    text = html_report("Replay", intro, [FILLED_AS_SEEN], records, result)
-    try:
-        write_private(path, text)
-    except OSError as e:
-        raise UnavailableError(f"{path} cannot be written: {e.strerror}") from e
+    write_file(path, html_report("Replay", intro, [FILLED_AS_SEEN], records, result))

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from keter.cli.access import settings_meant, with_ledger
-from keter.cli.output import JsonFlag, show_json
+from keter.cli.output import JsonFlag, show_json, write_file
 from keter.domain.money import MINOR_PER_UNIT, grouped_text, money_text
 from keter.domain.trading import ExecutionMode
-from keter.errors import UnavailableError
-from keter.system.private_files import write_private
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from keter.domain.bets import Bet
     from keter.domain.placements import PlacementFact
     from keter.ledger import Ledger
     from keter.replay.parity import Parity
     from keter.replay.performance import Performance
+    from keter.venues.paper.settings import PaperSettings
 
 MOST_BETS = 100_000
 commands = typer.Typer(help="Measure the bets in the ledger.")
@@ -64,10 +65,7 @@ def bets(
             if chosen is ExecutionMode.DRY
             else []
         )
-        try:
-            write_private(html, html_report(f"Keter {chosen}", intro, warnings, records, result))
-        except OSError as e:
-            raise UnavailableError(f"{html} cannot be written: {e.strerror}") from e
+        write_file(html, html_report(f"Keter {chosen}", intro, warnings, records, result))
     if as_json:
         import msgspec
 
@@ -128,7 +126,10 @@ def parity(days: DaysOption = 90, as_json: JsonFlag = False) -> None:
         typer.echo(f"no LIVE placements in the last {days:g} days: nothing to compare")
         return
     learned_from = f"LIVE placements of the last {LEARNED_FROM.days} days"
-    source = "the PAPER_* settings" if paper == settings.paper else learned_from
+    _print_parity(rows, paper, "the PAPER_* settings" if paper == settings.paper else learned_from)
+
+
+def _print_parity(rows: "Sequence[Parity]", paper: "PaperSettings", source: str) -> None:
     typer.echo(
         f"DRY draws from {source}: {100 * paper.paper_refusal_rate:.1f} % refused, drift"
         f" {paper.paper_drift_pct:.2f} %"

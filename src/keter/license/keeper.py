@@ -98,7 +98,7 @@ class LicenseKeeper:
     def check(self) -> License:
         """Verify the licence in the settings or in its file, and return it.
 
-        Raises PermissionDeniedError with the reason why it does not hold.
+        Raises PermissionDeniedError with the reason why it is not valid.
         """
         token = read_token(self._settings)
         if token is None:
@@ -141,7 +141,7 @@ def license_file(settings: Settings) -> Path:
 
 
 def remedy(settings: Settings, error: PermissionDeniedError) -> str:
-    """Return what to do about a licence that does not hold, as the end of a sentence."""
+    """Return what to do about a licence that is not valid, as the end of a sentence."""
     url = settings.license.license_obtain_url
     if isinstance(error, PublicKeyMissingError):
         return f"set LICENSE_PUBLIC_KEY to the key that its issuer gave with it ({url or GUIDE})"
@@ -153,7 +153,7 @@ def remedy(settings: Settings, error: PermissionDeniedError) -> str:
 def read_token(settings: Settings) -> str | None:
     """Return the token from KETER_LICENSE_KEY, else from the licence file, else None.
 
-    Raises PermissionDeniedError for a file that cannot be read: no licence holds then.
+    Raises PermissionDeniedError for a file that cannot be read.
     """
     token = settings.license.keter_license_key.get_secret_value().strip()
     if token:

@@ -33,7 +33,7 @@ WARN_AT_DAYS = (14, 7, 1)
 
 @dataclass(frozen=True, slots=True)
 class License:
-    """A token that held when it was verified."""
+    """A licence that was valid when it was verified."""
 
     license_id: str
     holder: str
@@ -55,7 +55,7 @@ class License:
 
 
 class LicenseEndedError(PermissionDeniedError):
-    """A licence of ours that held until ``ended_at``. The clock may show an earlier time."""
+    """A licence that was valid until ``ended_at``. The clock may show an earlier time."""
 
     def __init__(self, ended_at: datetime, now: datetime) -> None:
         seen = (

@@ -11,7 +11,6 @@ from pathlib import Path
 from keter.bus.connection import open_client
 from keter.bus.errors import BusDataError, BusRefusedError
 from keter.errors import ConfigurationError, UnavailableError
-from keter.redis_server.choosing import configured_url
 from keter.settings import Settings
 from keter.system.private_files import make_folder, replace_private
 from keter.system.text_files import read_text
@@ -31,7 +30,7 @@ def locate_redis(settings: Settings) -> str | None:
 
     It holds a password.
     """
-    url = configured_url(settings)
+    url = settings.redis.url
     return url if url is not None else running_url(settings)
 
 

@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from urllib.parse import quote
 
 from pydantic import SecretStr
 
@@ -61,7 +60,7 @@ def plan_redis(settings: Settings) -> RedisPlan:
     Raises ConfigurationError when LIVE would get an imitation.
     Raises UnavailableError when there is no server at all.
     """
-    if (url := configured_url(settings)) is not None:
+    if (url := settings.redis.url) is not None:
         return RedisPlan(RedisKind.CONFIGURED, url=SecretStr(url))
     data_dir = settings.mode.data_dir / "redis"
     found, notice = _installed()
@@ -89,26 +88,13 @@ def _installed() -> tuple[tuple[str, str] | None, str]:
         if (path := shutil.which(name)) is None:
             continue
         version = server_version([path])
-        if version is not None and _numbers(version) >= LEAST_VERSION:
+        if version is not None and version_numbers(version) >= LEAST_VERSION:
             return (path, version), ""
         notice = (
             f"{path} is not used: version {version or 'unknown'}, Keter needs"
             f" {_text(LEAST_VERSION)} or newer"
         )
     return None, notice
-
-
-def configured_url(settings: Settings) -> str | None:
-    """Return the address in the settings, with its password, or None if they name no server."""
-    redis = settings.redis
-    if url := redis.redis_url.get_secret_value():
-        return url
-    if not redis.redis_host:
-        return None
-    password = redis.redis_password.get_secret_value()
-    login = f":{quote(password, safe='')}@" if password else ""
-    host = f"[{redis.redis_host}]" if ":" in redis.redis_host else redis.redis_host
-    return f"redis://{login}{host}:{redis.redis_port}/{redis.redis_db}"
 
 
 def server_version(command: Sequence[str]) -> str | None:
@@ -160,8 +146,9 @@ def _bundled() -> Path | None:
     )
 
 
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
+def version_numbers(version: str) -> tuple[int, ...]:
+    """Return the numbers of a version such as 7.2.4. Parts that are no numbers are left out."""
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
 def _text(version: tuple[int, ...]) -> str:

@@ -17,7 +17,7 @@ from fakeredis._clients._tcp_server import TCPFakeRequestHandler  # private: pin
 
 from keter.bus.errors import translated
 from keter.errors import KeterError
-from keter.system.machine import LOOPBACK
+from keter.system.addresses import LOOPBACK
 from keter.system.process import on_stop_signals, stop_with_parent
 
 STOP_POLL_S = 0.5  # on Windows a signal is seen between two waits only

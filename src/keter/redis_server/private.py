@@ -30,7 +30,8 @@ from keter.redis_server.address import (
 )
 from keter.redis_server.choosing import RedisKind, RedisPlan, plan_redis
 from keter.settings import Settings
-from keter.system.machine import LOOPBACK, free_port, memory_bytes, redis_memory_mb
+from keter.system.addresses import LOOPBACK, free_port
+from keter.system.machine import memory_bytes, redis_memory_mb
 from keter.system.private_files import make_folder, write_private
 from keter.system.process import private_umask, spawn_options
 

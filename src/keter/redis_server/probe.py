@@ -19,7 +19,7 @@ from keter.bus.errors import (
 )
 from keter.clock import random_id
 from keter.errors import ConfigurationError, KeterError, UnavailableError
-from keter.redis_server.choosing import LEAST_VERSION
+from keter.redis_server.choosing import LEAST_VERSION, version_numbers
 
 MOST_CLOCK_OFFSET_S = 2.0
 MEMORY_ALERT_SHARE = 0.7
@@ -75,7 +75,7 @@ class ServerFacts(msgspec.Struct, frozen=True):
         return tuple(self._problems())
 
     def _problems(self) -> Iterator[str]:
-        if self.version is not None and _numbers(self.version) < LEAST_VERSION:
+        if self.version is not None and version_numbers(self.version) < LEAST_VERSION:
             least = ".".join(map(str, LEAST_VERSION))
             yield f"Redis {self.version} is too old; Keter needs {least} or newer"
         yield from map(str, self.refusals)
@@ -207,7 +207,7 @@ async def _try_out(bus: Bus) -> tuple[tuple[str, ...], tuple[Refusal, ...]]:
         # A connection that was lost says nothing of a command.
         if not isinstance(answer, KeterError) or isinstance(answer, ConnectionLostError):
             continue
-        refusal = _refusal(answer)
+        refusal = refusal_of(answer)
         if refusal is None:
             missing.append(str(command[0]))
         else:
@@ -215,7 +215,7 @@ async def _try_out(bus: Bus) -> tuple[tuple[str, ...], tuple[Refusal, ...]]:
     return tuple(missing), tuple(refusals.values())
 
 
-def _refusal(error: KeterError) -> Refusal | None:
+def refusal_of(error: KeterError) -> Refusal | None:
     """Return what the error says of the server's state, None if it does not know the command."""
     said = str(error.__cause__).partition(" (")[0]  # redis-py puts the command behind it
     if isinstance(error, BusDeniedError):
@@ -241,10 +241,6 @@ def _trials(key: str) -> tuple[tuple[str | int, ...], ...]:
         ("EVAL", "return redis.call('TIME')[1]", 0),
         ("UNLINK", key, a_list, a_set, a_zset, a_hash),
     )
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
 def _number(text: str | None) -> int | None:

@@ -23,7 +23,7 @@ from keter.settings import Settings
 from keter.system.process import spawn_options
 from keter.trust import require_safe_redis
 
-ORPHAN_GRACE_S = 7.0  # a little more than the workers need to stop after the supervisor's death
+WATCHDOG_GRACE_S = 7.0  # a little more than the workers need to stop after the supervisor's death
 KINDS = {
     RedisKind.LOCAL: "private server",
     RedisKind.BUNDLED: "private server (bundled)",
@@ -133,7 +133,7 @@ class RedisService:
                 "-I",
                 "-S",
                 str(Path(watchdog.__file__)),
-                str(ORPHAN_GRACE_S),
+                str(WATCHDOG_GRACE_S),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,

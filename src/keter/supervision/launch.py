@@ -8,7 +8,7 @@ from keter import __version__
 from keter.domain.processes import EVERYTHING, STAGE_OF, Process, Stage, worker_name
 from keter.settings import Settings
 from keter.supervision.child import Spec
-from keter.system.machine import LOOPBACK, free_port
+from keter.system.addresses import LOOPBACK, free_port
 from keter.system.private_files import loose_permissions
 from keter.system.text_files import is_present
 from keter.trust import transport_risks, viewer_fault

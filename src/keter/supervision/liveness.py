@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from keter.clock import Clock
-from keter.system.machine import http_url
+from keter.system.addresses import http_url
 
 PULSE = b"\x06"  # no text of ours contains it
 PULSE_EVERY_S = 1.0

@@ -11,8 +11,7 @@ from keter.clock import Clock
 from keter.errors import ConfigurationError, UnavailableError, UsageError
 from keter.license.keeper import LicenseKeeper
 from keter.settings import Settings
-from keter.system.addresses import is_loopback
-from keter.system.machine import LOOPBACK
+from keter.system.addresses import LOOPBACK, is_loopback
 from keter.system.private_files import make_folder
 from keter.trust import require_safe_transport
 

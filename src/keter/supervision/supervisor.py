@@ -26,7 +26,7 @@ from keter.supervision.launch import SandboxPlan, banner, page_host, plan_sandbo
 from keter.supervision.liveness import ASK_PAGE_EVERY_S, PageWatch, SilenceLimits, page_answers
 from keter.supervision.ownership import Ownership, Reread
 from keter.supervision.run import new_run
-from keter.system.machine import LOOPBACK, free_port, http_url
+from keter.system.addresses import LOOPBACK, free_port, http_url
 from keter.system.process import on_stop_signals
 from keter.system.tasks import run_until
 

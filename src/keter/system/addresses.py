@@ -1,11 +1,26 @@
-"""Network addresses: which of them stay on this machine, and which can be read along."""
+"""Network addresses: this machine's own, and which ones others can listen to."""
 
 import ipaddress
+import socket
 from urllib.parse import SplitResult, urlsplit
+
+LOOPBACK = "127.0.0.1"
+
+
+def free_port() -> int:
+    """Return a TCP port on loopback that nobody uses at this moment."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def http_url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def is_loopback(name: str) -> bool:
-    """Return whether a host name or address means this machine only."""
+    """Return True if a host name or address means this machine only."""
     try:
         return ipaddress.ip_address(name.strip("[]")).is_loopback
     except ValueError:
@@ -13,7 +28,7 @@ def is_loopback(name: str) -> bool:
 
 
 def is_ip_address(host: str) -> bool:
-    """Return whether ``host`` is an IP address rather than a name."""
+    """Return True if ``host`` is an IP address, False if it is a name."""
     try:
         ipaddress.ip_address(host)
     except ValueError:
@@ -22,14 +37,14 @@ def is_ip_address(host: str) -> bool:
 
 
 def is_readable_by_others(parts: SplitResult) -> bool:
-    """Return whether others on the network can read the traffic to this address."""
+    """Return True if others on the network can read the traffic to this address."""
     return parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
 
 def split_url(url: str) -> SplitResult | None:
-    """Return the parts of an address; None for one that cannot be an address.
+    """Return the parts of an address, or None for text that cannot be an address.
 
-    Whoever connects to such an address reports it.
+    Connecting to such an address fails with an error of its own.
     """
     try:
         parts = urlsplit(url)

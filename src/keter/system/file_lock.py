@@ -28,7 +28,7 @@ TEXT_START = 1 if sys.platform == "win32" else 0
 class FileLock:
     """A file that one process at a time may hold.
 
-    The system releases it when the holder dies, however it dies.
+    The system releases it when the holder ends, however it ends.
     Children do not inherit it: Python opens its files for this process alone.
     """
 

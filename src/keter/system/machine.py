@@ -1,13 +1,8 @@
-"""This machine: its memory, what Keter may use of it, and its loopback address.
-
-The bounds here hold where the settings leave them to Keter.
-"""
+"""This machine's memory, and what Keter may use of it where the settings leave that to Keter."""
 
 import os
-import socket
 from pathlib import Path
 
-LOOPBACK = "127.0.0.1"
 MB = 1_000_000
 UNKNOWN_BYTES = 4_000 * MB  # a small server, where the system does not say
 REDIS_SHARE, LEAST_REDIS_MB, MOST_REDIS_MB = 8, 256, 4_096
@@ -17,18 +12,6 @@ _CGROUP_LIMITS = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
 )
-
-
-def free_port() -> int:
-    """Return a TCP port on loopback that nobody uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind((LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def http_url(host: str, port: int) -> str:
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def memory_bytes() -> int:

@@ -100,7 +100,7 @@ def on_stop_signals(handler: Callable[[], object]) -> None:
 def stop_with_parent(descriptor: int = STANDARD_INPUT) -> None:
     """Make this process stop when standard input ends.
 
-    The parent holds its other end: it closes it to stop us, or dies.
+    The parent has its other end and closes it to stop us. The system does when the parent ends.
     The handlers of SIGTERM come first.
     A process that has not stopped after ORPHAN_GRACE_S ends at once.
     """

@@ -12,7 +12,7 @@ from keter.settings import Settings, load_settings
 from keter.supervision.launch import banner, page_host, plan_sandbox, worker_specs
 from keter.supervision.supervisor import unbreakable
 from keter.supervision.up import await_port
-from keter.system.machine import http_url
+from keter.system.addresses import http_url
 
 
 def settings(folder: Path, **environ: str) -> Settings:

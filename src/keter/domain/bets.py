@@ -12,6 +12,8 @@ from keter.errors import IllegalTransitionError
 
 
 class BetState(StrEnum):
+    """The states of a bet, as the ledger holds them; see TRANSITIONS."""
+
     INTENDED = "INTENDED"
     QUOTED = "QUOTED"
     SENDING = "SENDING"

@@ -16,11 +16,15 @@ import msgspec
 
 
 class Period(StrEnum):
+    """The part of a match that a market is about."""
+
     FULL_TIME = "ft"
     HALF_TIME = "ht"
 
 
 class MarketKind(StrEnum):
+    """What a market is bet on; SIDES has the outcomes of each kind."""
+
     ONE_X_TWO = "1x2"
     ASIAN_HANDICAP = "ah"
     OVER_UNDER = "ou"
@@ -28,6 +32,8 @@ class MarketKind(StrEnum):
 
 
 class Outcome(StrEnum):
+    """What a selection bets on."""
+
     HOME = "home"
     DRAW = "draw"
     AWAY = "away"

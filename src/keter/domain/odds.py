@@ -31,6 +31,8 @@ _ABSURD_EXPONENT = re.compile(r"[eE][+-]?0*[1-9]\d{3}")
 
 
 class OddsFormat(StrEnum):
+    """How odds are written; see the table above."""
+
     DECIMAL = "decimal"
     HONGKONG = "hongkong"
     MALAY = "malay"

@@ -9,6 +9,8 @@ from keter.domain.markets import Market, Outcome
 
 
 class TicketStatus(StrEnum):
+    """What the venue has done with a bet."""
+
     PENDING = "pending"
     RUNNING = "running"
     REFUSED = "refused"

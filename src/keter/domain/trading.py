@@ -22,6 +22,8 @@ class TradingMode(StrEnum):
 
 
 class ExecutionMode(StrEnum):
+    """Whether bets go to the paper account (DRY) or to the venue (LIVE)."""
+
     DRY = "DRY"
     LIVE = "LIVE"
 

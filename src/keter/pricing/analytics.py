@@ -207,6 +207,8 @@ def _score(p: Sequence[float], outcome: int) -> Scores:
 
 
 class Interval(NamedTuple):
+    """Both ends of a confidence interval."""
+
     low: float
     high: float
 

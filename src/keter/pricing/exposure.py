@@ -19,6 +19,8 @@ Pnl = dict[str, Fraction]
 
 
 class Direction(StrEnum):
+    """Whether a position bets on its outcomes (back) or against them (lay)."""
+
     BACK = "back"
     LAY = "lay"
 

@@ -33,7 +33,7 @@ from keter.domain.bets import Bet, BetState
 from keter.domain.signals import ApprovedSignal
 from keter.domain.trading import ExecutionMode
 from keter.ledger import BetFilter, Ledger
-from keter.opening import open_settings_ledger
+from keter.opening.stores import open_settings_ledger
 from keter.settings import load_settings
 from keter.venues.asianodds.simulator.config import AccountConfig, MarketConfig, SandboxConfig
 from keter.venues.asianodds.simulator.server import Sandbox

@@ -396,10 +396,10 @@ MUTATIONS = (
         "paper",
         DRY,
         "DRY bets go to the paper gateway",
-        "src/keter/opening.py",
+        "src/keter/opening/venues.py",
         "    if settings.live:\n        return venue\n",
         "    if venue:\n        return venue\n",
-        ("tests/unit/test_opening.py",),
+        ("tests/unit/opening/test_venues.py",),
     ),
     Mutation(
         "arming",

@@ -36,7 +36,7 @@ import keter
 from keter.domain.bets import BetState
 from keter.domain.trading import ExecutionMode
 from keter.ledger import BetFilter, Ledger
-from keter.opening import open_settings_ledger
+from keter.opening.stores import open_settings_ledger
 from keter.processes import edge, guard, ingest, recorder, router, tracker, validator
 from keter.venues.asianodds.simulator.config import AccountConfig, SandboxConfig
 from keter.venues.asianodds.simulator.server import Sandbox

@@ -27,7 +27,7 @@ from keter.bus.connection import Bus, connect
 from keter.clock import SystemClock
 from keter.errors import KeterError
 from keter.ledger import Ledger
-from keter.opening import open_settings_ledger
+from keter.opening.stores import open_settings_ledger
 from keter.settings import Settings, load_settings
 from tests.kit.console_seed import live_once, seed_bus, seed_ledger
 from tests.kit.support import ROOT, RedisServer, free_port

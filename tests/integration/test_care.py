@@ -19,7 +19,7 @@ from keter.domain.signals import Decision
 from keter.domain.trading import ExecutionMode
 from keter.domain.verdicts import Reason, reject
 from keter.ledger import BetFilter, Ledger
-from keter.opening import open_settings_ledger
+from keter.opening.stores import open_settings_ledger
 from keter.processes import retention as care
 from keter.processes.retention import Retention
 from keter.replay.capture import CaptureWriter, capture_files

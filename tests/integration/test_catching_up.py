@@ -22,7 +22,7 @@ from keter.control.commands import Control
 from keter.domain.streaks import STREAK
 from keter.domain.trading import CommandAction
 from keter.ledger import Ledger
-from keter.opening import open_settings_ledger
+from keter.opening.stores import open_settings_ledger
 from keter.risk.restore import ACTOR, catch_up, last_streak_pause
 from tests.kit.execution import ACCOUNT, LIVE_RUN, NOW, own_redis, settings_for
 from tests.kit.workbench import context_on, opened

@@ -9,7 +9,7 @@ import pytest
 from keter.clock import SystemClock
 from keter.errors import UsageError
 from keter.license.keeper import FileClockMark
-from keter.opening import open_settings_ledger
+from keter.opening.stores import open_settings_ledger
 from keter.settings import Settings, load_settings
 from keter.supervision.doctor import examine, write_bundle
 from keter.supervision.findings import Finding, Grade

@@ -40,7 +40,7 @@ from keter.domain.tickets import AccountSnapshot
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
 from keter.domain.verdicts import Reason
 from keter.ledger import BetChanges, Ledger
-from keter.opening import open_settings_ledger
+from keter.opening.stores import open_settings_ledger
 from keter.processes.guard import Guard
 from keter.processes.handling import Gather
 from keter.processes.serving import serve

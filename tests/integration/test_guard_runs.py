@@ -20,7 +20,7 @@ from keter.clock import ManualClock
 from keter.domain.bets import BetState
 from keter.domain.runs import OwnerRecord, Run
 from keter.domain.trading import CommandAction
-from keter.opening import open_settings_ledger
+from keter.opening.stores import open_settings_ledger
 from keter.processes.guard import Guard
 from keter.risk.gate import as_exposure
 from keter.settings import Settings

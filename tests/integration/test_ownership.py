@@ -25,7 +25,7 @@ from keter.context import Context
 from keter.domain.runs import NOBODY, OwnerRecord, Run
 from keter.domain.trading import ExecutionMode
 from keter.errors import ConfigurationError, UnavailableError
-from keter.opening import open_settings_ledger
+from keter.opening.stores import open_settings_ledger
 from keter.processes.leader import run_as_leader
 from keter.processes.lifecycle import live
 from keter.processes.run_membership import find_run

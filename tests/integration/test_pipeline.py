@@ -23,7 +23,7 @@ from keter.domain.exposure import ExposureStatus
 from keter.domain.markets import Phase, parse_selection
 from keter.domain.quotes import MarketUpdate
 from keter.domain.signals import ApprovedSignal, Decision
-from keter.opening import open_settings_ledger
+from keter.opening.stores import open_settings_ledger
 from keter.processes import edge, guard, ingest, recorder, validator
 from keter.processes.lifecycle import Work
 from keter.settings import Settings

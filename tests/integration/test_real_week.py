@@ -25,7 +25,7 @@ from keter.domain.feed import FeedUpdate
 from keter.domain.signals import Decision
 from keter.domain.trading import ExecutionMode
 from keter.ledger import BetFilter, Ledger
-from keter.opening import open_settings_ledger
+from keter.opening.stores import open_settings_ledger
 from keter.processes import edge, guard, ingest, recorder, router, tracker, validator
 from keter.processes.lifecycle import Work
 from keter.settings import Settings

@@ -13,7 +13,7 @@ from keter.bus.state.ownership import read_owner
 from keter.bus.state.permissions import arm, armed_accounts, read_arming
 from keter.clock import ManualClock
 from keter.domain.trading import OperatorCommand
-from keter.opening import open_settings_ledger
+from keter.opening.stores import open_settings_ledger
 from keter.settings import load_settings
 from tests.integration.test_halt import elsewhere, keter, keters, server, shows, start
 from tests.kit.execution import NOW

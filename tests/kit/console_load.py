@@ -16,7 +16,7 @@ from keter.bus.connection import Bus, connect
 from keter.bus.state.odds import write_odds
 from keter.clock import SystemClock
 from keter.ledger import Ledger
-from keter.opening import open_settings_ledger
+from keter.opening.stores import open_settings_ledger
 from keter.settings import Settings
 from tests.kit.console_seed import ACCOUNT, decisions_of, intent_of, live_once, moved, update_of
 

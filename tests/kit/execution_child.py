@@ -26,7 +26,8 @@ from keter.clock import SystemClock
 from keter.context import Context
 from keter.execution.reconcile.passes import KnownSelections
 from keter.logs import configure_logs
-from keter.opening import open_bet_venue, open_settings_ledger
+from keter.opening.stores import open_settings_ledger
+from keter.opening.venues import open_bet_venue
 from keter.processes.lifecycle import live
 from keter.processes.router import route
 from keter.processes.tracker import track

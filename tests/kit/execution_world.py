@@ -38,7 +38,7 @@ from keter.domain.markets import Phase
 from keter.domain.signals import ConfirmedSignal
 from keter.domain.trading import ExecutionMode
 from keter.ledger import BetFilter, Ledger
-from keter.opening import open_settings_ledger
+from keter.opening.stores import open_settings_ledger
 from keter.processes import edge, guard, ingest, validator
 from keter.processes.lifecycle import Work, live
 from keter.settings import Settings, load_settings

@@ -19,7 +19,7 @@ from keter.context import Context
 from keter.domain.feed import FeedUpdate
 from keter.domain.markets import Phase
 from keter.domain.tickets import AccountSnapshot
-from keter.opening import open_account, shared_stores
+from keter.opening.venues import open_account, shared_stores
 from keter.processes.ingest import OpenSource
 from keter.settings import Settings, load_settings
 from keter.supervision.run import single

@@ -4,7 +4,8 @@ import pytest
 
 from keter.clock import SystemClock
 from keter.errors import ConfigurationError
-from keter.opening import open_account, open_settings_bus
+from keter.opening.stores import open_settings_bus
+from keter.opening.venues import open_account
 from keter.redis_server.service import RedisService
 from keter.settings import Settings, load_settings
 from keter.supervision.launch import warnings

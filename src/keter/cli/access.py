@@ -178,7 +178,7 @@ def control_over(target: Target, bus: "Bus | None") -> "Control":
     """
     from keter.clock import SystemClock
     from keter.control.commands import Control
-    from keter.opening import local_ledger, open_settings_ledger
+    from keter.opening.stores import local_ledger, open_settings_ledger
 
     clock, settings = SystemClock(), target.settings
     file = local_ledger(settings)
@@ -240,7 +240,7 @@ async def somebody_runs(bus: "Bus | None") -> bool:
 def with_ledger(work: "Callable[[Ledger], Awaitable[T]]") -> T:
     """Run ``work`` on the ledger of the Keter that is meant, opened read only."""
     from keter.clock import SystemClock
-    from keter.opening import open_settings_ledger
+    from keter.opening.stores import open_settings_ledger
 
     settings = settings_meant()
 

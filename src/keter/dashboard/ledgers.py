@@ -8,7 +8,7 @@ import asyncio
 from keter.clock import Clock
 from keter.domain.trading import OperatorCommand, TradingState
 from keter.ledger import Alerts, Ledger
-from keter.opening import open_settings_ledger
+from keter.opening.stores import open_settings_ledger
 from keter.settings import Settings
 
 

@@ -25,7 +25,7 @@ from keter.dashboard.stores import Stores
 from keter.dashboard.watch import Watch
 from keter.domain.processes import EVERYTHING, Process
 from keter.ledger.writing import WriteProbe
-from keter.opening import ledger_url
+from keter.opening.stores import ledger_url
 from keter.settings import Settings
 from keter.supervision.preflight import armable, check_bind
 

@@ -17,7 +17,7 @@ from keter.context import Context
 from keter.domain.signals import ConfirmedSignal, Decision, details_of
 from keter.domain.verdicts import Reason
 from keter.ledger import Ledger
-from keter.opening import open_settings_ledger
+from keter.opening.stores import open_settings_ledger
 from keter.processes.handling import Gather
 from keter.processes.leader import run_as_leader
 from keter.processes.serving import serve

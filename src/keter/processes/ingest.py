@@ -12,7 +12,7 @@ from keter.bus.connection import Bus
 from keter.bus.locks import Lease
 from keter.clock import Clock
 from keter.context import Context
-from keter.opening import open_price_source
+from keter.opening.venues import open_price_source
 from keter.processes.feed_watch import FeedWatch
 from keter.processes.leader import run_as_leader
 from keter.processes.publisher import Publisher

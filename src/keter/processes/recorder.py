@@ -15,7 +15,7 @@ from keter.bus.telemetry.capture import done_capture, take_capture
 from keter.context import Context
 from keter.domain.signals import Decision
 from keter.ledger import Ledger, LedgerUnavailableError, UnstorableRowError
-from keter.opening import open_settings_ledger
+from keter.opening.stores import open_settings_ledger
 from keter.processes.leader import run_as_leader
 from keter.processes.redis_following import retry_pauses
 from keter.processes.retention import Retention

@@ -10,7 +10,7 @@ from keter.bus.errors import BusRefusedError, ConnectionLostError, LeaseLostErro
 from keter.context import Context
 from keter.domain.processes import Process
 from keter.errors import UnavailableError
-from keter.opening import open_settings_bus
+from keter.opening.stores import open_settings_bus
 from keter.settings import Settings
 from keter.system.tasks import stopped_within
 

@@ -22,7 +22,8 @@ from keter.execution.approvals import STAGE, ApprovalHandler
 from keter.execution.conditions import Sources
 from keter.execution.placement_checks import PlacementLimits, PlacementRules
 from keter.ledger import FencedError, Ledger, LedgerUnavailableError
-from keter.opening import open_bet_venue, open_settings_ledger
+from keter.opening.stores import open_settings_ledger
+from keter.opening.venues import open_bet_venue
 from keter.processes.leader import run_as_leader
 from keter.processes.redis_following import REDIS_TROUBLE, retry_pauses
 from keter.processes.serving import serve

@@ -8,7 +8,7 @@ from keter.clock import Clock
 from keter.domain.processes import Process
 from keter.domain.runs import Run
 from keter.errors import ConfigurationError
-from keter.opening import open_settings_ledger
+from keter.opening.stores import open_settings_ledger
 from keter.settings import Settings
 from keter.supervision.run import single
 

@@ -11,7 +11,7 @@ from keter.bus.connection import Bus
 from keter.bus.errors import BusRefusedError
 from keter.domain.processes import at_machine
 from keter.errors import UnavailableError
-from keter.opening import open_settings_bus
+from keter.opening.stores import open_settings_bus
 from keter.processes.heartbeat import History, heart_of
 from keter.processes.redis_following import REDIS_TROUBLE
 from keter.supervision.handover import Handover

@@ -13,7 +13,8 @@ from keter.domain.markets import Outcome
 from keter.domain.quotes import MarketUpdate
 from keter.execution.reconcile.passes import KnownSelections, Passes
 from keter.ledger import Ledger, LedgerUnavailableError, UnstorableRowError
-from keter.opening import open_bet_venue, open_settings_ledger
+from keter.opening.stores import open_settings_ledger
+from keter.opening.venues import open_bet_venue
 from keter.processes.leader import run_as_leader
 from keter.processes.redis_following import retry_pauses
 from keter.risk.restore import results_since_pause

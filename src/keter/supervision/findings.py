@@ -17,7 +17,7 @@ from keter.clock import Clock
 from keter.errors import PermissionDeniedError
 from keter.license.keeper import FileClockMark, LicenseKeeper, license_file
 from keter.logs import BYTES_PER_MB
-from keter.opening import local_ledger, open_settings_ledger
+from keter.opening.stores import local_ledger, open_settings_ledger
 from keter.redis_server.address import locate_redis
 from keter.redis_server.choosing import RedisKind, plan_redis
 from keter.redis_server.private import PrivateRedis

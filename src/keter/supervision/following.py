@@ -16,7 +16,7 @@ from keter.errors import (
     UnavailableError,
 )
 from keter.ledger import LedgerUnavailableError
-from keter.opening import ledger_may_exist, open_settings_ledger
+from keter.opening.stores import ledger_may_exist, open_settings_ledger
 from keter.settings import Settings
 from keter.supervision.preflight import check_credentials, check_permission
 from keter.trust import require_safe_transport

@@ -16,7 +16,7 @@ from keter.clock import Clock, Ids, random_id
 from keter.domain.processes import EVERYTHING, Process, Stage
 from keter.domain.runs import Run
 from keter.errors import UnavailableError
-from keter.opening import ledger_is_shared, open_settings_ledger
+from keter.opening.stores import ledger_is_shared, open_settings_ledger
 from keter.redis_server.service import RedisService
 from keter.settings import Settings, child_environment, load_settings
 from keter.supervision.children import Fleet

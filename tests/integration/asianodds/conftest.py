@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from keter import opening
 from keter.clock import SystemClock
 from keter.domain.markets import Phase
+from keter.opening import venues
 from keter.settings import Settings, load_settings
 from keter.venues.asianodds.factory import OpenVenue, Stores
 from keter.venues.asianodds.simulator.config import BettingConfig, ProtocolConfig, SandboxConfig
@@ -82,7 +82,7 @@ async def open_account() -> AsyncIterator[OpenAccount]:
             settings = settings_of(sandbox)
             shared = stores if stores is not None else Stores(local, local, local)
             transport = Impatient() if impatient else None
-            venue = opening.open_account(
+            venue = venues.open_account(
                 settings,
                 shared,
                 clock,

@@ -16,7 +16,7 @@ from keter.dashboard.app_context import AppContext
 from keter.dashboard.ledgers import LazyLedgers
 from keter.dashboard.wiring import build_app_context
 from keter.ledger import Ledger
-from keter.opening import open_settings_ledger
+from keter.opening.stores import open_settings_ledger
 from keter.settings import Settings, load_settings
 from tests.kit.support import connected, free_port
 

@@ -14,7 +14,7 @@ from keter.domain.markets import Outcome
 from keter.domain.quotes import BookPrices
 from keter.domain.signals import Decision, ValidatedMarket
 from keter.domain.verdicts import Reason
-from keter.opening import open_settings_ledger
+from keter.opening.stores import open_settings_ledger
 from keter.settings import load_settings
 from keter.strategies.value.edge import evaluate, evidence
 from keter.strategies.value.settings import EdgeSettings

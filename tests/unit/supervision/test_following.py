@@ -15,7 +15,7 @@ from keter.domain.trading import ExecutionMode
 from keter.errors import ConfigurationError, KeterError, PermissionDeniedError, UnavailableError
 from keter.license.keeper import license_file
 from keter.license.token import issue, load_private_key, new_key
-from keter.opening import open_settings_ledger
+from keter.opening.stores import open_settings_ledger
 from keter.settings import Settings, load_settings
 from keter.supervision.following import following_text, obstacle, start_following
 from keter.supervision.launch import banner

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from keter.errors import ConfigurationError
-from keter.opening import local_ledger
+from keter.opening.stores import local_ledger
 from keter.settings import load_settings
 from keter.system.paths import env_file_in_use, places, rooted_ledger
 
@@ -100,7 +100,7 @@ async def test_the_ledger_is_where_the_folder_is_whatever_its_name(
     name: str, tmp_path: Path
 ) -> None:
     from keter.clock import SystemClock
-    from keter.opening import open_settings_ledger
+    from keter.opening.stores import open_settings_ledger
 
     folder = tmp_path / name
     for settings in (

@@ -23,7 +23,7 @@ from keter.control.commands import Control
 from keter.domain.feed import CapturedAnswer
 from keter.license.keeper import FileClockMark
 from keter.logs import configure_logs
-from keter.opening import open_settings_ledger
+from keter.opening.stores import open_settings_ledger
 from keter.redis_server.private import PrivateRedis
 from keter.replay.capture import CaptureWriter
 from keter.settings import Settings, load_settings

@@ -16,7 +16,7 @@ from keter.domain.feed import EventScore
 from keter.domain.quotes import Score
 from keter.domain.trading import ExecutionMode
 from keter.ledger import BetChanges, Ledger, open_ledger
-from keter.opening import open_settings_ledger
+from keter.opening.stores import open_settings_ledger
 from keter.replay.parity import Model, parity
 from keter.replay.performance import performance
 from keter.replay.records import records_of

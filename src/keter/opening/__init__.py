@@ -1,0 +1,1 @@
+"""Open what the settings name: ``stores`` Redis and ledger, ``venues`` the account's venue."""

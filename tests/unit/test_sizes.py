@@ -18,7 +18,7 @@ MOST_FUNCTION_LINES = 40
 WHOLE_PACKAGE = {
     "bus": {"on_fakeredis"},
     "cli": {"cli", "measuring"},
-    "dashboard": {"store_rules", "web_logic", "web_sources"},
+    "dashboard": {"web_logic", "web_sources"},
     "ledger": {"questions"},
     "pricing": {"api", "oracles"},
     "strategies/value": {"edge_screen"},

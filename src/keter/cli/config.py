@@ -7,8 +7,6 @@ import typer
 from keter.cli.output import JsonFlag, show_json
 from keter.errors import UsageError
 
-SHORTEST_PASSWORD = 15
-
 commands = typer.Typer(
     help="Show the settings, print their reference, hash a password.", invoke_without_command=True
 )
@@ -102,9 +100,7 @@ def password() -> None:
 
     The hash is for DASH_PASSWORD_HASH or DASH_VIEWER_PASSWORD_HASH.
     """
-    from argon2 import PasswordHasher
+    from keter.dashboard.passwords import hash_password
 
     secret = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
-    if len(secret) < SHORTEST_PASSWORD:
-        raise UsageError(f"a password needs at least {SHORTEST_PASSWORD} characters")
-    typer.echo(f"'{PasswordHasher().hash(secret)}'")
+    typer.echo(f"'{hash_password(secret)}'")

@@ -181,6 +181,24 @@ def test_a_question_left_unanswered_does_nothing(
     assert said.endswith("keter: nothing was entered, so nothing was done\n")
 
 
+def test_a_password_that_everybody_tries_is_not_hashed(
+    capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("getpass.getpass", lambda *_, **__: "keterketerketer1")
+    code, said = failing(capsys, "config", "password")
+    assert code == 64
+    assert "everybody tries first" in said
+    assert "keterketer" not in said
+
+
+def test_a_good_password_is_printed_as_a_hash_to_be_pasted(
+    capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("getpass.getpass", lambda *_, **__: "seven lanterns over a quiet harbour")
+    assert run_command(["config", "password"]) == 0
+    assert capsys.readouterr().out.startswith("'$argon2id$")
+
+
 def test_a_licence_is_made_issued_shown_and_verified(
     capsys: Output, monkeypatch: pytest.MonkeyPatch
 ) -> None:

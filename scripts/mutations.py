@@ -568,8 +568,8 @@ MUTATIONS = (
         REDIS,
         "a bet not sent yet counts on its day in a rebuilt book",
         KEEPING,
-        "NOT_SENT_YET = frozenset({BetState.INTENDED, BetState.QUOTED})",
-        "NOT_SENT_YET = frozenset()",
+        "    begun = [bet for bet in todays if bet.state in NOT_SENT]\n",
+        "    begun: list[Bet] = []\n",
         (GUARD,),
     ),
     Mutation(

@@ -34,6 +34,8 @@ _S = BetState
 SETTLED = frozenset({_S.WON, _S.LOST, _S.HALF_WON, _S.HALF_LOST, _S.PUSHED, _S.VOID})
 FINAL = SETTLED | {_S.SKIPPED, _S.REFUSED}
 OPEN = frozenset(BetState) - FINAL
+# The venue has not been asked to take the bet.
+NOT_SENT = frozenset({_S.INTENDED, _S.QUOTED})
 
 # A bookmaker may regrade a settled bet; a later regrade replaces the earlier result.
 TRANSITIONS: dict[BetState, frozenset[BetState]] = {

@@ -7,13 +7,12 @@ import msgspec
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.engine import Connection
 
-from keter.domain.bets import OPEN, SETTLED, Bet, BetState
+from keter.domain.bets import NOT_SENT, OPEN, SETTLED, Bet, BetState
 from keter.domain.trading import ExecutionMode
 from keter.ledger import rows
 from keter.ledger.schema import OPEN_NOW, bets, transitions
 from keter.ledger.statements import unindexed
 
-NOT_SENT = frozenset({BetState.INTENDED, BetState.QUOTED})
 MAYBE_AT_VENUE = OPEN - NOT_SENT
 # States in which money is, was or may be at the venue.
 STAKED = MAYBE_AT_VENUE | SETTLED

@@ -16,7 +16,7 @@ from keter.bus.state.risk import RiskBook
 from keter.bus.state.risk_state import RiskState
 from keter.bus.state.trading import TradingView, change_trading, read_trading
 from keter.context import Context
-from keter.domain.bets import Bet, BetState
+from keter.domain.bets import NOT_SENT, Bet
 from keter.domain.exposure import FOREIGN_PREFIX, DayRisk, Exposure, exposure_of
 from keter.domain.limits import lowered
 from keter.domain.streaks import losing_streak
@@ -33,7 +33,6 @@ from keter.risk.restore import (
 )
 
 # A rebuilt book has these as bets. Their stakes count for the day until they are sent or released.
-NOT_SENT_YET = frozenset({BetState.INTENDED, BetState.QUOTED})
 TRIES = 5
 # Returns the id of this life of the Redis server: another one after each restart.
 ServerLife = Callable[[Bus], Awaitable[str | None]]
@@ -256,7 +255,7 @@ def with_begun(day: DayRisk, todays: Sequence[Bet]) -> tuple[DayRisk, dict[str, 
     ``todays`` are the day's open bets. Also return the stake that the day counts for each of them,
     by decision id.
     """
-    begun = [bet for bet in todays if bet.state in NOT_SENT_YET]
+    begun = [bet for bet in todays if bet.state in NOT_SENT]
     staked_minor = day.staked_minor + sum(bet.intent.stake_minor for bet in begun)
     booked = {
         bet.intent.decision_id: bet.placed_stake_minor or bet.intent.stake_minor for bet in todays

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from keter.domain.money import grouped_text
 from keter.venues.asianodds.simulator.bet_rows import bet_row
 from keter.venues.asianodds.simulator.book import DAY_MS, Account, State, Ticket
 from keter.venues.asianodds.simulator.calls import Answer, Call, data, result, words
@@ -127,10 +128,6 @@ def _day(call: Call, name: str) -> int:
     return int(moment.timestamp() * 1000) // DAY_MS
 
 
-def _money(minor: int) -> str:
-    return f"{minor / 100:,.2f}"
-
-
 def get_history_statement(house: House, call: Call) -> Answer:
     account, items = house.book.accounts[call.session.user], []
     turnover = won = 0
@@ -143,8 +140,8 @@ def get_history_statement(house: House, call: Call) -> Answer:
             items.append(_statement_day(account, day, day_turnover, day_won))
     totals = {
         "TotalCommission": "0.00",
-        "TotalTurnover": _money(turnover),
-        "TotalWinLoss": _money(won),
+        "TotalTurnover": grouped_text(turnover),
+        "TotalWinLoss": grouped_text(won),
     }
     return result({"BetHistoryStatementItems": items, **totals})
 
@@ -154,10 +151,10 @@ def _statement_day(account: Account, day: int, turnover: int, won: int) -> dict[
         "DateDay": us_date(day * DAY_MS),
         "DateDayName": f"{datetime.fromtimestamp(day * DAY_MS / 1000, UTC):%A}",
         "Remark": "Betting",
-        "Turnover": _money(turnover),
+        "Turnover": grouped_text(turnover),
         "Commission": "0.00",
-        "WinLoss": _money(won),
-        "Balance": _money(_balance(account, day)),
+        "WinLoss": grouped_text(won),
+        "Balance": grouped_text(_balance(account, day)),
     }
 
 
@@ -173,7 +170,7 @@ def get_bet_history_summary(house: House, call: Call) -> Answer:
     rows = spoil_rows(
         house.faults, call.route, [_row(house, ticket, codes=True) for ticket in tickets]
     )
-    total = _money(sum(ticket.pnl_minor for ticket in tickets))
+    total = grouped_text(sum(ticket.pnl_minor for ticket in tickets))
     return result(
         {
             "BetSummaries": rows,

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from cachetools import FIFOCache
 
+from keter.domain.money import money_text
 from keter.venues.asianodds.simulator.config import AccountConfig
 from keter.venues.asianodds.simulator.settlement import INFO, Selection, halves, profit
 from keter.venues.simulation.match import Result
@@ -195,7 +196,9 @@ class Book:
         stake_minor = decision.stake_minor or ticket.stake_minor
         if decision.refusal is None and stake_minor > account.credit_minor:
             self._refuse(
-                ticket, at_ms, f"Credit limit exceeded. Available: {account.credit_minor / 100:.2f}"
+                ticket,
+                at_ms,
+                f"Credit limit exceeded. Available: {money_text(account.credit_minor)}",
             )
             return
         if decision.refusal is not None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from cachetools import FIFOCache
 
+from keter.domain.money import MINOR_PER_UNIT
 from keter.venues.asianodds.simulator.board import Board, Slot
 from keter.venues.asianodds.simulator.book import Book
 from keter.venues.asianodds.simulator.config import SandboxConfig
@@ -115,8 +116,8 @@ def quote_json(target: Target, quote: Quote, currency: str, price_field: str) ->
         "Bookie": quote.book,
         "Code": REFUSED if quote.rejected else 0,
         **dict.fromkeys(names, price),
-        "MinimumAmount": quote.minimum_minor // 100,
-        "MaximumAmount": quote.maximum_minor // 100,
+        "MinimumAmount": quote.minimum_minor // MINOR_PER_UNIT,
+        "MaximumAmount": quote.maximum_minor // MINOR_PER_UNIT,
         "OddPlacementId": str(700_000_000 + row.game_id % 100_000_000),
         "Rejected": quote.rejected,
         "Message": "Market is suspended" if quote.rejected else None,

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 from keter.domain.markets import line_text
+from keter.domain.money import MINOR_PER_UNIT
 from keter.venues.simulation.match import MatchClock, Period
 
 # Prices of a market in thousandths, in the order of the venue: home, away, draw. None: no price.
@@ -116,7 +117,7 @@ def amount(minor: int) -> float:
 
     It is exact for every amount that a double can hold with two decimals.
     """
-    return minor / 100
+    return minor / MINOR_PER_UNIT
 
 
 def in_game_minutes(clock: MatchClock, now_ms: int) -> int:

@@ -17,7 +17,7 @@ from keter.bus.connection import Arg, Bus
 from keter.bus.errors import BusRefusedError, ConnectionLostError, NotOwnerError
 from keter.clock import Clock, Ids, SystemClock, random_id
 from keter.domain.runs import RunMark
-from keter.system.tasks import end_tasks
+from keter.system.tasks import end_tasks, sleep
 
 RENEWALS_PER_TTL = 3
 LONGEST_STANDBY_S = 1.0  # a waiting process notices a free lease within this time
@@ -234,7 +234,7 @@ class Lease:
                 left = renewed + self._ttl_s - self._clock.monotonic()
                 if left <= 0:
                     return
-                await asyncio.sleep(min(self._ttl_s / RENEWALS_PER_TTL, left))
+                await sleep(min(self._ttl_s / RENEWALS_PER_TTL, left))
                 asked = self._clock.monotonic()
                 with contextlib.suppress(ConnectionLostError, BusRefusedError, TimeoutError):
                     async with asyncio.timeout(max(renewed + self._ttl_s - asked, 0)):

@@ -22,7 +22,7 @@ from keter.dashboard.frames import changes, frame_type, refusal
 from keter.dashboard.models import Frame, RedisFacts, Snapshot
 from keter.dashboard.routes import Principal
 from keter.errors import KeterError
-from keter.system.tasks import end_tasks
+from keter.system.tasks import end_tasks, sleep
 
 log = structlog.get_logger(__name__)
 POLL_S = 0.5
@@ -258,7 +258,7 @@ class Hub:
                     await socket.send_str(text)
                 except (ConnectionError, RuntimeError):
                     return
-                await asyncio.sleep(FRAME_EVERY_S)
+                await sleep(FRAME_EVERY_S)
 
     async def close(self) -> None:
         """Close every page's socket: the dashboard is stopping."""

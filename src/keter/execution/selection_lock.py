@@ -8,7 +8,7 @@ from typing import Self
 from keter.bus.errors import BusRefusedError, ConnectionLostError
 from keter.bus.locks import RENEWALS_PER_TTL, Held, Locks
 from keter.clock import Clock
-from keter.system.tasks import end_tasks
+from keter.system.tasks import end_tasks, sleep
 
 
 class SelectionLock:
@@ -42,7 +42,7 @@ class SelectionLock:
 
     async def _keep(self) -> None:
         while True:
-            await asyncio.sleep(self._held.ttl_s / RENEWALS_PER_TTL)
+            await sleep(self._held.ttl_s / RENEWALS_PER_TTL)
             asked = self._clock.monotonic()
             with contextlib.suppress(ConnectionLostError, BusRefusedError):
                 if not await self._locks.renew(self._held):

@@ -1,6 +1,5 @@
 """A watch over the venue's feed: the age of its confirmations, its problems, and their alerts."""
 
-import asyncio
 from collections import Counter
 
 from keter.bus.state.accounts import note_contest
@@ -11,6 +10,7 @@ from keter.domain.alerts import AlertKind
 from keter.domain.feed import FeedUpdate
 from keter.domain.markets import Phase
 from keter.processes.redis_following import REDIS_TROUBLE
+from keter.system.tasks import sleep
 from keter.venues.base import PriceSource, VenueRejectedError
 
 EVERY_S = 1.0
@@ -62,7 +62,7 @@ class FeedWatch:
                 await self._look()
             except REDIS_TROUBLE as e:
                 self._context.log.debug("feed_watch_skipped", error=str(e))
-            await asyncio.sleep(EVERY_S)
+            await sleep(EVERY_S)
 
     async def _look(self) -> None:
         for phase in Phase:

@@ -13,7 +13,7 @@ from keter.context import Context
 from keter.errors import UnavailableError
 from keter.processes.redis_following import FOLLOW_EVERY_S, REDIS_TROUBLE, SERVE_WITHOUT_REDIS
 from keter.settings import Settings
-from keter.system.tasks import stopped_within
+from keter.system.tasks import sleep, stopped_within
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,5 +61,5 @@ async def keep_beating(context: Context, pauses: Backoff) -> None:
             # The calls of the process itself meet the same outage and act on it.
             context.log.debug("heartbeat_missed", error=str(e))
         due = context.clock.monotonic() + period_s
-        await asyncio.sleep(period_s)
+        await sleep(period_s)
         context.heart.gauge("loop_lag_s", round(max(context.clock.monotonic() - due, 0.0), 4))

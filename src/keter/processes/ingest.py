@@ -3,7 +3,6 @@
 If Redis does not answer for too long, or the lease is lost, a new source starts from nothing.
 """
 
-import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
@@ -18,7 +17,7 @@ from keter.processes.leader import run_as_leader
 from keter.processes.publisher import Publisher
 from keter.processes.redis_following import retry_pauses
 from keter.settings import Settings
-from keter.system.tasks import run_until
+from keter.system.tasks import run_until, sleep
 from keter.venues.base import PriceSource, VenueError, VenueRejectedError, VenueThrottledError
 
 # The same again is refused again, and too many logins lock an account.
@@ -81,4 +80,4 @@ class Ingest:
         elif isinstance(error, VenueRejectedError):
             wait_s = REJECTED_WAIT_S
             await self._watch.refused(error)
-        await asyncio.sleep(wait_s)
+        await sleep(wait_s)

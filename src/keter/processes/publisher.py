@@ -5,7 +5,6 @@ last the feed's confirmation. So nobody sees an old price confirmed by a new ans
 confirmation says when its source began, so it confirms no price of an earlier source.
 """
 
-import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -22,6 +21,7 @@ from keter.domain.markets import Phase
 from keter.domain.quotes import MarketUpdate
 from keter.processes.redis_following import REDIS_TROUBLE, retry_pauses
 from keter.supervision.book_names import BOOKS, SINCE, books_text, remember_books
+from keter.system.tasks import sleep
 
 # Markets written before the event loop may do something else.
 CHUNK = 200
@@ -56,7 +56,7 @@ class Publisher:
                     raise
                 self._context.heart.count("publish_retries")
                 self._context.log.warning("publish_retried", error=str(e))
-                await asyncio.sleep(pauses.next())
+                await sleep(pauses.next())
             else:
                 break
         self._context.heart.observe("publish", self._context.clock.monotonic() - started)

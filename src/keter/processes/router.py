@@ -34,7 +34,7 @@ from keter.risk.gate import as_exposure
 from keter.risk.permission import Permission
 from keter.settings import Settings
 from keter.strategies.value.recheck import recheck_price
-from keter.system.tasks import end_tasks
+from keter.system.tasks import end_tasks, sleep
 from keter.venues.base import BetVenue
 
 
@@ -146,5 +146,5 @@ class Router:
         # The pipe's next step meets the same trouble and acts on it.
         with contextlib.suppress(*REDIS_TROUBLE):
             while self._pipe is not None:
-                await asyncio.sleep(period_s)
+                await sleep(period_s)
                 await self._pipe.touch()

@@ -17,6 +17,7 @@ from keter.processes.redis_following import REDIS_TROUBLE
 from keter.supervision.handover import Handover
 from keter.supervision.liveness import keep_pulsing
 from keter.supervision.run import machine_name
+from keter.system.tasks import sleep
 
 NAME = "sandbox"
 # Seconds between two tries to reach a Redis that is away.
@@ -40,7 +41,7 @@ async def _keep_beating(handed: Handover, history: History) -> None:
                 await bus.aclose()
         except (*REDIS_TROUBLE, UnavailableError, BusRefusedError, OSError) as e:
             log.debug("heartbeat_missed", error=str(e))
-        await asyncio.sleep(AGAIN_S)
+        await sleep(AGAIN_S)
 
 
 async def _beat(bus: Bus, handed: Handover, history: History) -> None:
@@ -48,4 +49,4 @@ async def _beat(bus: Bus, handed: Handover, history: History) -> None:
     heart.belongs_to(handed.run)
     while True:
         await heart.beat()
-        await asyncio.sleep(handed.settings.process.heartbeat_s)
+        await sleep(handed.settings.process.heartbeat_s)

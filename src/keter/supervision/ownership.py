@@ -15,6 +15,7 @@ from keter.domain.runs import OwnerRecord, Run
 from keter.errors import ConfigurationError, UnavailableError
 from keter.settings import Settings
 from keter.supervision.run import differing
+from keter.system.tasks import sleep
 
 EVERY_S = 2.0  # renewals: the record lives for 15 s without one
 # A disk that hangs is waited for only so long: the record must not run out meanwhile.
@@ -86,7 +87,7 @@ class Ownership:
                     "another Keter has taken this Redis over while this one was silent; set"
                     " REDIS_KEY_PREFIX to keep the two apart, then start again"
                 )
-            await asyncio.sleep(EVERY_S)
+            await sleep(EVERY_S)
 
     async def _kept(self) -> bool:
         """Renew the record once. Return False when another run is the owner.

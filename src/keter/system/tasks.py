@@ -43,15 +43,21 @@ def raise_errors(*tasks: asyncio.Future[Any]) -> None:
             raise error
 
 
+async def sleep(seconds: float) -> None:
+    """Wait for ``seconds``.
+
+    Raises CancelledError also for a cancellation that a library swallowed before this call.
+    """
+    _raise_swallowed()
+    await asyncio.sleep(seconds)
+
+
 async def stopped_within(stop: asyncio.Event, seconds: float) -> bool:
     """Wait for ``seconds`` or until ``stop`` is set. Return True if it is set.
 
     Raises CancelledError also for a cancellation that a library swallowed before this call.
     """
-    # A loop whose task group cancels it once would go on for ever after a swallowed cancellation.
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
+    _raise_swallowed()
     try:
         # Not asyncio.wait_for: before Python 3.12 it swallows a cancellation that comes together
         # with what it waits for.
@@ -60,6 +66,13 @@ async def stopped_within(stop: asyncio.Event, seconds: float) -> bool:
     except TimeoutError:
         return False
     return True
+
+
+def _raise_swallowed() -> None:
+    # A loop that is cancelled once would go on for ever after a swallowed cancellation.
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 async def end_tasks(*tasks: asyncio.Future[Any]) -> None:

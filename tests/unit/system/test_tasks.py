@@ -4,10 +4,11 @@ that.
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 
 import pytest
 
-from keter.system.tasks import run_until, stopped_within
+from keter.system.tasks import run_until, sleep, stopped_within
 
 
 async def test_a_stop_ends_the_wait_and_time_does_too() -> None:
@@ -17,7 +18,12 @@ async def test_a_stop_ends_the_wait_and_time_does_too() -> None:
     assert await stopped_within(stop, 60)
 
 
-async def test_a_cancellation_that_was_swallowed_ends_the_loop_at_its_next_wait() -> None:
+@pytest.mark.parametrize(
+    "pause", [lambda: stopped_within(asyncio.Event(), 3600), lambda: sleep(3600)]
+)
+async def test_a_cancellation_that_was_swallowed_ends_the_loop_at_its_next_wait(
+    pause: Callable[[], Awaitable[object]],
+) -> None:
     begun, waited = asyncio.Event(), 0
 
     async def loop() -> None:
@@ -26,7 +32,7 @@ async def test_a_cancellation_that_was_swallowed_ends_the_loop_at_its_next_wait(
             with contextlib.suppress(asyncio.CancelledError):  # as a library may
                 begun.set()
                 await asyncio.sleep(3600)
-            await stopped_within(asyncio.Event(), 3600)
+            await pause()
             waited += 1
 
     task = asyncio.create_task(loop())

@@ -29,9 +29,10 @@ from playwright.sync_api import Browser, sync_playwright
 from tests.e2e.conftest import Dashboard, Life
 from tests.e2e.measuring import FIRST_PAINT, NOTE_USEFUL, busy, counters, useful_ms
 from tests.kit.console_load import Pressure
-from tests.kit.support import RedisServer, free_port
+from tests.kit.support import RedisServer
 
 from keter.dashboard.static import load_pages
+from keter.system.addresses import free_port
 
 CLIENTS = 10
 VISITS = 7

@@ -29,8 +29,9 @@ from keter.errors import KeterError
 from keter.ledger import Ledger
 from keter.opening.stores import open_settings_ledger
 from keter.settings import Settings, load_settings
+from keter.system.addresses import free_port
 from tests.kit.console_seed import live_once, seed_bus, seed_ledger
-from tests.kit.support import ROOT, RedisServer, free_port
+from tests.kit.support import ROOT, RedisServer
 
 ARTIFACTS = ROOT / "test-artifacts"
 SIZES = {"wide": (1366, 768), "phone": (390, 844)}

@@ -13,9 +13,10 @@ from keter.bus.locks import Lease, Locks
 from keter.bus.queue import Item, Output, Pipe, QueueName, Reaper, depths
 from keter.bus.state.risk import RiskBook
 from keter.errors import UnavailableError
+from keter.system.addresses import free_port
 from tests.integration.test_bus_risk import guard_lease, reservation
 from tests.kit.proxy import Proxy
-from tests.kit.support import RedisServer, eventually, free_port
+from tests.kit.support import RedisServer, eventually
 
 RAW, VALIDATED = QueueName.RAW, QueueName.VALIDATED
 

@@ -9,7 +9,8 @@ import pytest
 from keter.bus.connection import Bus, connect
 from keter.errors import UnavailableError
 from keter.redis_server.probe import probe
-from tests.kit.support import RedisServer, eventually, free_port
+from keter.system.addresses import free_port
+from tests.kit.support import RedisServer, eventually
 
 pytestmark = pytest.mark.redis
 WHAT_WORKS = "a single server, or a cluster of one node"

@@ -20,10 +20,11 @@ from aiohttp import web
 from argon2 import PasswordHasher
 
 from keter.dashboard.second_factor import TOTP_STEP_S, totp
+from keter.system.addresses import free_port
 from keter.venues.asianodds.simulator.config import AccountConfig, SandboxConfig
 from keter.venues.asianodds.simulator.server import Sandbox
 from tests.kit.keter_up import KeterUp
-from tests.kit.support import RedisServer, eventually, free_port
+from tests.kit.support import RedisServer, eventually
 
 VENUE_PASSWORD = "canary venue/+4711"
 REDIS_PASSWORD = "canary-redis-4711"

@@ -17,8 +17,9 @@ from redis.exceptions import AuthenticationError
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from keter.settings import load_settings
+from keter.system.addresses import free_port
 from keter.trust import transport_risks
-from tests.kit.support import ROOT, eventually, free_port
+from tests.kit.support import ROOT, eventually
 
 pytestmark = pytest.mark.slow
 

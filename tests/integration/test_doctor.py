@@ -13,7 +13,8 @@ from keter.opening.stores import open_settings_ledger
 from keter.settings import Settings, load_settings
 from keter.supervision.doctor import examine, write_bundle
 from keter.supervision.findings import Finding, Grade
-from tests.kit.support import RedisServer, free_port
+from keter.system.addresses import free_port
+from tests.kit.support import RedisServer
 
 CANARIES = {
     "AO_PASS": "canary-4711-venue",

@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 
 from keter.settings import child_environment
+from keter.system.addresses import free_port
 from tests.kit.keter_up import KeterUp
-from tests.kit.support import RedisServer, eventually, free_port
+from tests.kit.support import RedisServer, eventually
 
 pytestmark = [
     pytest.mark.slow,

@@ -23,7 +23,8 @@ from keter.redis_server.probe import probe, refuse_for_live
 from keter.settings import load_settings
 from keter.supervision.doctor import examine
 from keter.supervision.findings import Grade
-from tests.kit.support import RedisServer, free_port
+from keter.system.addresses import free_port
+from tests.kit.support import RedisServer
 
 
 @pytest.fixture

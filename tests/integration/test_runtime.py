@@ -29,9 +29,10 @@ from keter.processes import lifecycle
 from keter.processes.lifecycle import live, stop_deadline_s
 from keter.processes.run_membership import find_run
 from keter.settings import Settings
+from keter.system.addresses import free_port
 from keter.venues.asianodds.simulator.server import Sandbox
 from tests.integration.test_pipeline import still_world
-from tests.kit.support import ROOT, RedisServer, eventually, free_port
+from tests.kit.support import ROOT, RedisServer, eventually
 from tests.kit.workbench import fund, opened, settings_for
 
 pytestmark = pytest.mark.redis

@@ -23,7 +23,8 @@ from keter.license.keeper import FileClockMark, LicenseKeeper
 from keter.redis_server.address import locate_redis
 from keter.settings import child_environment, load_settings
 from keter.supervision.instances import lock_of, on, running
-from tests.kit.support import eventually, free_port
+from keter.system.addresses import free_port
+from tests.kit.support import eventually
 
 pytestmark = pytest.mark.slow
 

@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 
 from keter.settings import child_environment
+from keter.system.addresses import free_port
 from tests.kit.keter_up import KeterUp
-from tests.kit.support import eventually, free_port
+from tests.kit.support import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 Start = Callable[..., KeterUp]

@@ -43,6 +43,7 @@ from keter.processes import edge, guard, ingest, validator
 from keter.processes.lifecycle import Work, live
 from keter.settings import Settings, load_settings
 from keter.supervision.run import single
+from keter.system.tasks import end_tasks
 from keter.venues.asianodds.simulator.book import State, Ticket
 from keter.venues.asianodds.simulator.config import AccountConfig, BettingConfig, SandboxConfig
 from keter.venues.asianodds.simulator.fixed import FixedScenario
@@ -551,7 +552,7 @@ async def alive(process: str, settings: Settings, run: Work) -> AsyncIterator[No
         await asyncio.wait({task}, timeout=10)
         if task.done():
             task.result()
-        task.cancel()
+        await end_tasks(task)
 
 
 @asynccontextmanager

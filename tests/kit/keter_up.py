@@ -15,7 +15,8 @@ from typing import Any
 import psutil
 
 from keter.settings import child_environment
-from tests.kit.support import eventually, free_port
+from keter.system.addresses import free_port
+from tests.kit.support import eventually
 
 START_STANDSTILL_S, START_MOST_S = 60, 200
 

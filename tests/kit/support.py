@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 import pytest
 
 from keter.errors import UnavailableError
+from keter.system.addresses import free_port
 
 if TYPE_CHECKING:
     from keter.bus.connection import Bus
@@ -93,14 +94,6 @@ async def eventually(
 async def _value(ask: Callable[[], Any]) -> Any:
     found = ask()
     return await found if inspect.isawaitable(found) else found
-
-
-def free_port() -> int:
-    """Return a TCP port on loopback that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def football_data() -> Path:

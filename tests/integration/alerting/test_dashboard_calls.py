@@ -18,8 +18,9 @@ from keter.bus.telemetry.alerts import raise_alert
 from keter.domain.alerts import Alert
 from keter.domain.trading import TradingMode
 from keter.processes.dashboard import run
+from keter.system.addresses import free_port
 from tests.integration.alerting.test_webhook import Receiver, receiver
-from tests.kit.support import eventually, free_port
+from tests.kit.support import eventually
 from tests.kit.workbench import context_on, opened, settings_for, working
 
 TOKEN = "1234567890:" + "canary" * 6

@@ -16,7 +16,7 @@ from keter.alerting.channels import DeliveryError
 from keter.alerting.texts import Kind, StatusLine, message_of
 from keter.alerting.webhook import WebhookChannel
 from keter.domain.alerts import Alert
-from tests.kit.support import free_port
+from keter.system.addresses import free_port
 
 SECRET = "canary-webhook-4711"
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -18,7 +18,8 @@ from keter.dashboard.wiring import build_app_context
 from keter.ledger import Ledger
 from keter.opening.stores import open_settings_ledger
 from keter.settings import Settings, load_settings
-from tests.kit.support import connected, free_port
+from keter.system.addresses import free_port
+from tests.kit.support import connected
 
 
 @dataclass

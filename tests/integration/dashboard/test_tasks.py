@@ -19,7 +19,8 @@ from keter.dashboard.watch import Watch
 from keter.errors import ExitCode, KeterError
 from keter.processes.dashboard import run
 from keter.processes.redis_following import follow_redis
-from tests.kit.support import ROOT, eventually, free_port
+from keter.system.addresses import free_port
+from tests.kit.support import ROOT, eventually
 from tests.kit.workbench import context_on, opened, settings_for
 
 

@@ -26,6 +26,7 @@ from keter.ledger.database import make_engine
 from keter.ledger.schema import OPEN_NOW, bets
 from keter.ledger.totals import fold
 from keter.ledger.writing import LedgerTrouble, WriteProbe
+from keter.system.addresses import free_port
 from tests.kit.execution import NOW, an_intent
 from tests.kit.ledger_contract import (
     LedgerContract,
@@ -33,7 +34,6 @@ from tests.kit.ledger_contract import (
     put_in,
     write_old_commands,
 )
-from tests.kit.support import free_port
 
 pytestmark = pytest.mark.slow
 

@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 
 from keter.errors import UnavailableError, UsageError
+from keter.system.addresses import free_port
 from keter.venues.asianodds.simulator.config import (
     AccountConfig,
     BettingConfig,
@@ -23,7 +24,7 @@ from keter.venues.asianodds.simulator.config import (
 from keter.venues.asianodds.simulator.main import parse
 from keter.venues.asianodds.simulator.server import Sandbox
 from tests.kit.customer import customer, selection_of
-from tests.kit.support import eventually, free_port
+from tests.kit.support import eventually
 
 
 async def program(port: int, **options: Any) -> asyncio.subprocess.Process:

@@ -22,8 +22,9 @@ from keter.domain.exposure import DayRisk
 from keter.domain.trading import TradingMode, TradingState
 from keter.errors import UnavailableError
 from keter.redis_server.imitation import serve
+from keter.system.addresses import free_port
 from tests.integration.test_bus_risk import reservation
-from tests.kit.support import eventually, free_port
+from tests.kit.support import eventually
 
 NOW = datetime(2026, 2, 21, 12, tzinfo=UTC)
 

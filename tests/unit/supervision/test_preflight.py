@@ -11,8 +11,8 @@ from keter.errors import ConfigurationError, PermissionDeniedError, UnavailableE
 from keter.license.token import issue, load_private_key, new_key
 from keter.settings import Settings, load_settings
 from keter.supervision.preflight import check_folder, check_live, check_port, check_ports
+from keter.system.addresses import free_port
 from keter.system.private_files import loose_permissions
-from tests.kit.support import free_port
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 LIMITS = {

@@ -29,9 +29,10 @@ from keter.replay.capture import CaptureWriter
 from keter.settings import Settings, load_settings
 from keter.supervision.doctor import examine, write_bundle
 from keter.supervision.findings import Finding, Grade
+from keter.system.addresses import free_port
 from keter.system.file_lock import FileLock
 from keter.system.private_files import claim, loose_below, make_folder, open_private, write_private
-from tests.kit.support import ROOT, free_port
+from tests.kit.support import ROOT
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such modes")
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -11,9 +11,9 @@ import pytest
 from keter.errors import ExitCode, KeterError
 from keter.settings import load_settings
 from keter.supervision.launch import plan_sandbox
+from keter.system.addresses import free_port
 from keter.venues.asianodds.simulator.config import SandboxConfig
 from keter.venues.asianodds.simulator.main import run_sandbox
-from tests.kit.support import free_port
 
 
 @pytest.fixture(autouse=True)

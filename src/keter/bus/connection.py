@@ -6,7 +6,7 @@ nothing is repeated: an error says what is known, and the caller decides.
 
 import contextlib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NoReturn, cast
 from urllib.parse import urlsplit
 
@@ -16,7 +16,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError
-from redis.typing import EncodableT
+from redis.typing import EncodableT, FieldT
 
 from keter.bus.errors import (
     BusDataError,
@@ -118,6 +118,21 @@ class Bus:
         """
         seconds, micros = await self.redis.execute_command("TIME")
         return int(seconds) * 1000 + int(micros) // 1000
+
+    async def write_record(
+        self, key: str, fields: Mapping[FieldT, EncodableT], *, index: str, life_ms: int
+    ) -> None:
+        """Set ``fields`` of the hash at ``key`` and list it in the sorted set ``index``.
+
+        The hash, and its place in the index, last ``life_ms`` after the latest write.
+        """
+        now_ms = await self.now_ms()
+        async with self.redis.batch(atomic=True) as batch:
+            batch.hset(key, mapping=fields)
+            batch.pexpire(key, life_ms)
+            batch.zadd(index, {key: now_ms})
+            batch.zremrangebyscore(index, "-inf", now_ms - life_ms)
+            await batch.execute()
 
     async def replace_connections(self, other: "Bus") -> None:
         """Take over the connections of ``other`` and close the present ones.

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from redis.typing import EncodableT, FieldT
+
 from keter.bus.codec import decode, encode
 from keter.bus.connection import Bus
 from keter.bus.keys import ACCOUNT_MS, CONTESTED_MS
@@ -12,13 +14,8 @@ from keter.domain.tickets import AccountSnapshot
 async def write_account(bus: Bus, snapshot: AccountSnapshot) -> None:
     """Replace the snapshot of the account."""
     key = bus.keys.account(snapshot.account)
-    now_ms = await bus.now_ms()
-    async with bus.redis.batch(atomic=True) as batch:
-        batch.hset(key, "snapshot", encode(snapshot))
-        batch.pexpire(key, ACCOUNT_MS)
-        batch.zadd(bus.keys.accounts, {key: now_ms})
-        batch.zremrangebyscore(bus.keys.accounts, "-inf", now_ms - ACCOUNT_MS)
-        await batch.execute()
+    fields: dict[FieldT, EncodableT] = {"snapshot": encode(snapshot)}
+    await bus.write_record(key, fields, index=bus.keys.accounts, life_ms=ACCOUNT_MS)
 
 
 async def read_accounts(bus: Bus) -> list[AccountSnapshot]:

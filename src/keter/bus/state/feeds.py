@@ -56,13 +56,7 @@ async def write_feed(bus: Bus, account: str, phase: Phase, fields: Mapping[str, 
         elif value is not None:
             mapping[name] = str(value)
     key = bus.keys.feed(account, phase.value)
-    now_ms = await bus.now_ms()
-    async with bus.redis.batch(atomic=True) as batch:
-        batch.hset(key, mapping=mapping)
-        batch.pexpire(key, FEED_MS)
-        batch.zadd(bus.keys.feeds, {key: now_ms})
-        batch.zremrangebyscore(bus.keys.feeds, "-inf", now_ms - FEED_MS)
-        await batch.execute()
+    await bus.write_record(key, mapping, index=bus.keys.feeds, life_ms=FEED_MS)
 
 
 async def read_feeds(bus: Bus) -> list[FeedFacts]:

@@ -7,6 +7,7 @@ import hashlib
 import re
 import socket
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -97,9 +98,13 @@ def fingerprint(settings: Settings) -> str:
         if entry.group not in SURROUNDINGS and entry.name not in PLACES:
             (secret if entry.secret else plain)[entry.name] = text_of(settings, entry)
     salt = hashlib.sha256(msgspec.json.encode(plain, order="sorted")).digest()
-    hidden = msgspec.json.encode(secret, order="sorted")
-    # A slow one-way function, since the fingerprint is in Redis and in logs.
-    return hashlib.pbkdf2_hmac("sha256", hidden, salt, ROUNDS).hex()[:32]
+    return _one_way(msgspec.json.encode(secret, order="sorted"), salt)
+
+
+@lru_cache(maxsize=4)  # a process asks for the same settings again and again
+def _one_way(secrets: bytes, salt: bytes) -> str:
+    """Hash slowly and one way, since the fingerprint is in Redis and in logs."""
+    return hashlib.pbkdf2_hmac("sha256", secrets, salt, ROUNDS).hex()[:32]
 
 
 def differing(one: Settings, other: Settings) -> tuple[str, ...]:

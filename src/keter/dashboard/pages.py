@@ -1,6 +1,8 @@
 """The endpoints that need no login: files of the page, health, the API's description."""
 
 import json
+from functools import cache
+from typing import Any
 
 from aiohttp import web
 from pydantic import BaseModel
@@ -68,10 +70,15 @@ def document(routes: list[Route]) -> list[Route]:
     """Return the routes that describe the others and themselves."""
 
     async def openapi(call: Call) -> web.StreamResponse:
-        return web.Response(text=json.dumps(described), content_type="application/json")
+        return web.Response(text=json.dumps(described()), content_type="application/json")
 
     async def readable(call: Call) -> web.StreamResponse:
-        return web.Response(text=apidocs.page(described), content_type="text/html", charset="utf-8")
+        page = apidocs.page(described())
+        return web.Response(text=page, content_type="text/html", charset="utf-8")
+
+    @cache  # made when somebody asks: it takes longer than everything else at the start
+    def described() -> dict[str, Any]:
+        return describe([*routes, *own])
 
     own = [
         Route("GET", "/api/v1/openapi.json", Scope.READ, openapi, "This document", models.OpenApi),
@@ -79,5 +86,4 @@ def document(routes: list[Route]) -> list[Route]:
             "GET", "/api/docs", Scope.READ, readable, "This document as a page", media="text/html"
         ),
     ]
-    described = describe([*routes, *own])
     return own

@@ -7,8 +7,10 @@ the token.
 
 import asyncio
 import logging
+import ssl
 import zlib
 from collections.abc import AsyncIterator, Mapping
+from functools import cache
 
 import httpx
 import msgspec
@@ -47,6 +49,12 @@ class Reply(msgspec.Struct, frozen=True):
     body: bytes
 
 
+@cache  # reading them takes longer than everything else about a client
+def _certificates() -> ssl.SSLContext:
+    """Return the authorities that a venue's certificate is checked against."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class Transport:
     """Sends requests for any number of concurrent callers; close it."""
 
@@ -56,7 +64,9 @@ class Transport:
         # Their INFO lines hold addresses, and their DEBUG lines headers.
         for name in ("httpx", "httpcore"):
             logging.getLogger(name).setLevel(logging.WARNING)
-        self._client = client or httpx.AsyncClient(trust_env=False, follow_redirects=False)
+        self._client = client or httpx.AsyncClient(
+            verify=_certificates(), trust_env=False, follow_redirects=False
+        )
         self._max_body_bytes = max_body_bytes
 
     async def aclose(self) -> None:

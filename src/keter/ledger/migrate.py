@@ -66,8 +66,9 @@ def _upgrade(connection: Connection, found: str | None, target: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if found is not None and found not in known:
+    if found is not None and found not in {
+        script.revision for script in ScriptDirectory.from_config(config).walk_revisions()
+    }:
         raise LedgerUnavailableError(
             f"the ledger is at schema {found}, which a newer version of Keter wrote; update Keter"
         )

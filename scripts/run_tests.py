@@ -20,6 +20,8 @@ from scripts.sessions import HOME, PYTEST, Command, Plan, Session
 CORES = os.cpu_count() or 1
 MOST_WORKERS = 8
 LONGEST = "--durations=10"
+# Importing Telegram's types takes seconds and 400 MB: once, not in each worker that collects tests.
+TELEGRAM = "tests/integration/alerting/test_telegram.py"
 LINT = Command("lint", ("bash", "scripts/lint.sh"), is_pytest=False)
 
 
@@ -38,15 +40,18 @@ def plan_of(part: str) -> Plan:
         case "all":
             return Plan(
                 (tests(CORES + 1, "integration", "unit"), browser),
-                beside=(faults(), LINT),
+                beside=(faults(), telegram(), LINT),
                 last=(measured,),
             )
         case "quick":
-            return Plan((tests(CORES + 1, "integration", "unit", only="not slow"),), beside=(LINT,))
+            quick = tests(CORES + 1, "integration", "unit", only="not slow")
+            return Plan((quick,), beside=(telegram(), LINT))
         case "e2e":
             return Plan((browser,), last=(measured,))
         case "faults":
             return Plan((faults(),))
+        case "integration":
+            return Plan((tests(CORES + 1, part),), beside=(telegram(),))
         case _:
             return Plan((tests(CORES + 1, part),))
 
@@ -65,12 +70,17 @@ def faults() -> Command:
     )
 
 
+def telegram() -> Command:
+    return pytest("telegram", TELEGRAM)
+
+
 def tests(workers: int, *folders: str, only: str = "") -> Command:
     chosen = ("-m", only) if only else ()
     paths = [f"tests/{folder}" for folder in folders]
     return pytest(
         " and ".join(folders),
         *paths,
+        f"--ignore={TELEGRAM}",
         "-n",
         str(min(MOST_WORKERS, workers)),
         "--dist",

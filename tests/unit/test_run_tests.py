@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from scripts.outcomes import read_outcomes
-from scripts.run_tests import plan_of
+from scripts.run_tests import TELEGRAM, plan_of
 from scripts.sessions import CLOSING, FAILURE, Plan
 
 from tests.kit.support import ROOT
@@ -20,7 +20,8 @@ def test_half_a_line_of_a_process_that_died_is_left_out(tmp_path: Path) -> None:
 
 def folders(plan: Plan) -> set[str]:
     commands = (*plan.in_turn, *plan.beside, *plan.last)
-    return {word for command in commands for word in command.arguments if word.startswith("tests/")}
+    words = {word for command in commands for word in command.arguments}
+    return {word for word in words if word.startswith("tests/")} - {TELEGRAM}
 
 
 def test_all_of_it_is_every_folder_of_tests() -> None:
@@ -41,9 +42,18 @@ def test_a_part_is_its_folder(part: str) -> None:
 def test_quick_is_style_types_unit_and_the_integration_tests_that_are_not_slow() -> None:
     plan = plan_of("quick")
     assert folders(plan) == {"tests/unit", "tests/integration"}
-    assert [command.name for command in plan.beside] == ["lint"]
+    assert [command.name for command in plan.beside] == ["telegram", "lint"]
     [command] = plan.in_turn
     assert command.arguments[-2:] == ("-m", "not slow")
+
+
+@pytest.mark.parametrize("part", ["all", "quick", "integration"])
+def test_telegrams_types_are_imported_by_one_process(part: str) -> None:
+    plan = plan_of(part)
+    assert (ROOT / TELEGRAM).is_file()
+    assert [one.arguments[-1] for one in plan.beside].count(TELEGRAM) == 1
+    workers = [one for one in plan.in_turn if "tests/integration" in one.arguments]
+    assert [f"--ignore={TELEGRAM}" in one.arguments for one in workers] == [True]
 
 
 @pytest.mark.parametrize("part", ["all", "e2e"])

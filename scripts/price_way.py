@@ -20,6 +20,7 @@ import logging
 import sys
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from functools import partial
@@ -45,6 +46,8 @@ SOURCE = Path(keter.__file__).parent
 SIMULATORS = ("venues/asianodds/simulator/", "venues/simulation/")
 ACCOUNT = AccountConfig("demo", "demo-pass")
 DEEPEST = 3  # containers within containers that are looked into
+# Looking at values costs far more than counting calls, and a function's shapes repeat soon.
+MOST_LOOKED = 200
 PLACED = (BetState.PENDING, BetState.RUNNING)
 SETTLE_S, IDLE_S = 2.0, 2.0
 
@@ -55,12 +58,18 @@ class Record:
     def __init__(self) -> None:
         self.files: set[str] = set()
         self.shapes: set[str] = set()
+        self._looked: Counter[CodeType] = Counter()
 
     def note(self, file: str, frame: FrameType, result: Any) -> None:
-        """Note a function of a file that was called or that returns."""
+        """Note a function of a file that was called or that returns.
+
+        The values of its first MOST_LOOKED calls and returns are looked at.
+        """
         self.files.add(file)
-        self._look(list(frame.f_locals.values()), 0)
-        self._look(result, 0)
+        self._looked[frame.f_code] += 1
+        if self._looked[frame.f_code] <= MOST_LOOKED:
+            self._look(list(frame.f_locals.values()), 0)
+            self._look(result, 0)
 
     def _look(self, value: Any, depth: int) -> None:
         if is_shape(type(value)):

@@ -204,7 +204,7 @@ class ExecutionWorld:
             bet.intent.intent_id: (bet.state, bet.updated_at) for bet in bets
         }, self.sandbox.book.placed
 
-    async def until(self, check: Callable[[], Awaitable[T]], *, every_s: float = 0.05) -> T:
+    async def until(self, check: Callable[[], Awaitable[T]], *, every_s: float = 0.1) -> T:
         """Wait as ``eventually`` does, at the pace of the machine.
 
         It fails when no bet gets a step further for PATIENCE_S.
@@ -587,10 +587,10 @@ async def execution_world(
         ledger = await open_settings_ledger(own, clock=SystemClock())
         stack.push_async_callback(ledger.aclose)
         world = ExecutionWorld(folder, redis, proxy, sandbox, names, settings, bus, ledger)
-        async with alive("ingest", own, _feed(0.05)):
+        async with alive("ingest", own, _feed(0.2)):
             await _gather_signals(world, own, fixtures)
         # As the owner of the session.
-        await stack.enter_async_context(alive("ingest", own, _feed(0.5)))
+        await stack.enter_async_context(alive("ingest", own, _feed(1.0)))
         await stack.enter_async_context(alive("guard", own, guard.run))
         await arm(bus, ACCOUNT.user, "test", SystemClock().now(), single(settings).mark)
         stack.callback(_kill_all, world)

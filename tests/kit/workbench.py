@@ -113,14 +113,15 @@ async def drain(bus: Bus, queue: QueueName, worker: str = "drain") -> list[Item]
 
 
 def quick_feed(
-    interval_s: float = 0.05,
+    interval_s: float = 0.2,
     *,
     final_after: timedelta = FINAL_AFTER,
     witness: Callable[[FeedUpdate], None] = lambda _update: None,
 ) -> OpenSource:
-    """Run the account's real feed, asked as often as a sandbox without throttles allows.
+    """Run the account's real feed, asked every ``interval_s``; the sandbox must not throttle it.
 
-    ``witness`` sees every update.
+    Each answer costs milliseconds of a processor that other tests need. ``witness`` sees every
+    update.
     """
 
     @asynccontextmanager

@@ -2,7 +2,7 @@
 runs in production.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -26,16 +26,27 @@ from keter.domain.signals import ApprovedSignal, Decision
 from keter.opening.stores import open_settings_ledger
 from keter.processes import edge, guard, ingest, recorder, validator
 from keter.processes.lifecycle import Work
+from keter.processes.redis_following import REDIS_TROUBLE, retry_pauses
 from keter.settings import Settings
 from keter.strategies.value.evidence import recompute
 from keter.venues.asianodds.simulator.config import AccountConfig, SandboxConfig
 from keter.venues.asianodds.simulator.fixed import FixedScenario
 from keter.venues.asianodds.simulator.server import Sandbox
 from tests.kit.support import eventually
-from tests.kit.workbench import context_on, drain, fund, opened, quick_feed, settings_for, working
+from tests.kit.workbench import (
+    context_on,
+    done_so_far,
+    drain,
+    fund,
+    opened,
+    quick_feed,
+    settings_for,
+    working,
+)
 
 pytestmark = pytest.mark.redis
 ACCOUNT = AccountConfig("demo", "demo-pass")
+STANDSTILL_S = 60  # longer than any pause that a worker makes by itself here
 
 
 def up_to_guard() -> dict[str, Work]:
@@ -63,7 +74,25 @@ def still_world(fixtures: int) -> SandboxConfig:
 
 
 def settings_of(folder: Path, sandbox: Sandbox, **names: object) -> Settings:
-    return settings_for(folder, AO_BASE_URL=sandbox.url, **names)
+    # All workers share one event loop here: on a busy machine a short lease is lost to the others.
+    return settings_for(folder, AO_BASE_URL=sandbox.url, **{"WORKER_LEASE_TTL_S": 10, **names})
+
+
+def run_again(run: Work) -> Work:
+    """Return a worker that begins anew after Redis was out of reach, as ``live`` has it."""
+
+    async def lasting(context: Context) -> None:
+        pauses = retry_pauses()
+        while not context.stop.is_set():
+            try:
+                await run(context)
+            except REDIS_TROUBLE as e:
+                context.log.warning("redis_lost", error=str(e))
+                await context.pause(pauses.next())
+            else:
+                return
+
+    return lasting
 
 
 @asynccontextmanager
@@ -76,8 +105,20 @@ async def pipeline(
     async with AsyncExitStack() as stack:
         for process in processes or tuple(runs):
             contexts[process] = context_on(bus, settings, process)
-            await stack.enter_async_context(working(contexts[process], runs[process]))
+            work = run_again(runs[process])
+            await stack.enter_async_context(working(contexts[process], work))
         yield contexts
+
+
+async def soon(check: Callable[[], object], bus: Bus, *further: Callable[[], object]) -> None:
+    """Wait at the pace of the machine: as long as something is counted or taken from a queue, or
+    ``further`` changes.
+    """
+
+    async def done() -> object:
+        return await done_so_far(bus), [look() for look in further]
+
+    await eventually(check, timeout_s=STANDSTILL_S, progress=done)
 
 
 async def approved_count(bus: Bus) -> int:
@@ -94,9 +135,10 @@ async def test_value_in_the_feed_becomes_one_approved_signal_per_event(
         settings = settings_of(tmp_path, sandbox, THROTTLE_BETS=100, MAX_EXPOSURE_LEAGUE=9999)
         await fund(bus, settings)
         async with pipeline(bus, settings):
-            await eventually(lambda: approved_count(bus))
-            await eventually(
-                lambda: _counted(bus, settings, {"guard:ok": 10, "guard:cooldown_event": 10})
+            await soon(lambda: approved_count(bus), bus)
+            await soon(
+                lambda: _counted(bus, settings, {"guard:ok": 10, "guard:cooldown_event": 10}),
+                bus,
             )
         counts = await read_counts(bus, _day(bus, settings))
         items = await drain(bus, QueueName.APPROVED)
@@ -127,8 +169,9 @@ async def test_what_the_workers_log_of_a_signal_is_found_by_its_trace(
             processors=[structlog.contextvars.merge_contextvars]
         ) as logs:
             async with pipeline(bus, settings):
-                await eventually(
-                    lambda: _counted(bus, settings, {"guard:ok": 1, "guard:cooldown_event": 1})
+                await soon(
+                    lambda: _counted(bus, settings, {"guard:ok": 1, "guard:cooldown_event": 1}),
+                    bus,
                 )
         [item] = await drain(bus, QueueName.APPROVED)
         signal = decode(ApprovedSignal, item.payload).signal
@@ -154,10 +197,11 @@ async def test_every_decision_reaches_the_ledger_and_every_answer_the_capture_fi
         settings = settings_of(tmp_path, sandbox)
         await fund(bus, settings)
         async with pipeline(bus, settings) as contexts:
-            await eventually(
-                lambda: _counted(bus, settings, {"guard:ok": 4, "guard:cooldown_event": 4})
+            await soon(
+                lambda: _counted(bus, settings, {"guard:ok": 4, "guard:cooldown_event": 4}),
+                bus,
             )
-            await eventually(lambda: contexts["recorder"].heart._counters.get("decisions", 0) >= 16)
+            await soon(lambda: contexts["recorder"].heart._counters.get("decisions", 0) >= 16, bus)
         assert (await take_audit(bus)).entries == ()
         ledger = await open_settings_ledger(settings, clock=contexts["guard"].clock, read_only=True)
         decisions = await ledger.decisions.recent(100)
@@ -182,7 +226,7 @@ async def test_the_feed_leaves_prices_and_confirmations(redis_url: str, tmp_path
     async with Sandbox(still_world(3)) as sandbox, opened(redis_url) as bus:
         settings = settings_of(tmp_path, sandbox)
         async with pipeline(bus, settings, "ingest"):
-            await eventually(lambda: _all_phases_confirmed(bus))
+            await soon(lambda: _all_phases_confirmed(bus), bus)
         items = await drain(bus, QueueName.RAW)
         assert len(items) == 6
         uid, market_id = items[0].key.split("|")
@@ -199,7 +243,7 @@ async def test_a_market_that_goes_while_no_ingest_runs_is_not_confirmed_by_the_n
     async with Sandbox(still_world(2)) as sandbox, opened(redis_url) as bus:
         settings = settings_of(tmp_path, sandbox)
         async with pipeline(bus, settings, "ingest"):
-            await eventually(lambda: _all_phases_confirmed(bus))
+            await soon(lambda: _all_phases_confirmed(bus), bus)
         uid_of = {
             decode(MarketUpdate, item.payload).event.home: item.key.split("|")[0]
             for item in await drain(bus, QueueName.RAW)
@@ -214,7 +258,7 @@ async def test_a_market_that_goes_while_no_ingest_runs_is_not_confirmed_by_the_n
         before = [await read_odds(bus, uid, "ft.1x2.home") for uid in (gone, stays)]
         sandbox.house.board.close(still(sandbox).games[match_id], to_ms(SystemClock().now()))
         async with pipeline(bus, settings, "ingest"):
-            await eventually(lambda: _confirmed_since(bus, stays, before[1]))
+            await soon(lambda: _confirmed_since(bus, stays, before[1]), bus)
         after = await read_odds(bus, gone, "ft.1x2.home")
         assert before[0] is not None
         assert after is not None
@@ -233,15 +277,16 @@ async def test_two_ingests_share_one_account_in_turns(redis_url: str, tmp_path: 
         )
         async with working(second, run):
             async with working(first, run):
-                await eventually(
-                    lambda: {"answers"} & {*first.heart._counters, *second.heart._counters}
+                await soon(
+                    lambda: {"answers"} & {*first.heart._counters, *second.heart._counters},
+                    bus,
                 )
                 leader, standby = (
                     (first, second) if first.heart._counters.get("answers") else (second, first)
                 )
                 assert standby.heart._counters.get("answers", 0) == 0
                 leader.stop.set()
-                await eventually(lambda: standby.heart._counters.get("answers", 0) > 0)
+                await soon(lambda: standby.heart._counters.get("answers", 0) > 0, bus)
             standby.stop.set()
 
 

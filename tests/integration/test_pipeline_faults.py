@@ -3,11 +3,11 @@ nonsense.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 import structlog
@@ -26,13 +26,19 @@ from keter.processes.lifecycle import live
 from keter.settings import Settings
 from keter.venues.asianodds.simulator.faults import FaultKind
 from keter.venues.asianodds.simulator.server import Sandbox
-from tests.integration.test_pipeline import pipeline, settings_of, still, still_world, up_to_guard
-from tests.kit.support import RedisServer, eventually
-from tests.kit.workbench import context_on, done_so_far, drain, fund, opened, push
+from tests.integration.test_pipeline import (
+    STANDSTILL_S,
+    pipeline,
+    settings_of,
+    soon,
+    still,
+    still_world,
+    up_to_guard,
+)
+from tests.kit.support import RedisServer
+from tests.kit.workbench import context_on, drain, fund, opened, push
 
 pytestmark = [pytest.mark.redis, pytest.mark.slow, pytest.mark.timeout(300)]
-STANDSTILL_S = 60  # longer than any pause that a worker makes by itself here
-T = TypeVar("T")
 ROOMY = {
     "THROTTLE_BETS": 1000,
     "MAX_EXPOSURE_LEAGUE": 99999,
@@ -41,17 +47,6 @@ ROOMY = {
     # Nobody bets here: on a slow machine the reservations would end before the test
     "RESERVATION_TTL_S": 3600,
 }
-
-
-async def soon(check: Callable[[], Awaitable[T]], bus: Bus, *further: Callable[[], object]) -> T:
-    """Wait at the pace of the machine: as long as something is counted or taken from a queue, or
-    ``further`` changes.
-    """
-
-    async def done() -> object:
-        return await done_so_far(bus), [look() for look in further]
-
-    return await eventually(check, timeout_s=STANDSTILL_S, progress=done)
 
 
 @asynccontextmanager
@@ -115,6 +110,7 @@ async def test_a_redis_that_dies_in_mid_stream_costs_nothing_but_time(
                 REDIS_URL=server.url,
                 MAX_BETS_PER_EVENT=1,
                 COOLDOWN_EVENT_SEC=0,
+                WORKER_LEASE_TTL_S=4,  # what is left of a killed server's leases is waited for
                 **ROOMY,
             )
             await fund(bus, settings)
@@ -282,7 +278,8 @@ async def test_wrong_credentials_raise_an_alert_and_do_not_crash(
     async with Sandbox(still_world(1)) as sandbox, opened(redis_url) as bus:
         settings = settings_of(tmp_path, sandbox, AO_PASS="not-the-password")
         async with pipeline(bus, settings, "ingest"):
-            alerts = await soon(lambda: read_alerts(bus), bus)
+            await soon(lambda: read_alerts(bus), bus)
+            alerts = await read_alerts(bus)
         assert [alert.id for alert in alerts] == ["venue_refused:demo"]
         assert "not-the-password" not in repr(alerts)
 

@@ -1,5 +1,6 @@
 """Fixtures for everybody: a clean environment and a real Redis."""
 
+import gc
 import os
 import socket
 import tempfile
@@ -32,6 +33,12 @@ settings.register_profile("search", deadline=None)
 # For runs that expect a failure (scripts/mutations.py): the first one will do, no need to look for
 # the smallest.
 settings.register_profile("noshrink", deadline=None, phases=(Phase.explicit, Phase.generate))
+
+
+def pytest_collection_finish() -> None:
+    """Keep the collector from what all tests share: walking it stops an event loop for seconds."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

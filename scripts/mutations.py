@@ -333,9 +333,17 @@ MUTATIONS = (
         GATE,
         "a redelivered item does not free the exposure of its bet",
         "src/keter/execution/approvals.py",
-        "        if reason is Reason.DUPLICATE_DECISION:\n            return\n",
-        "        if reason is Reason.DUPLICATE_DECISION:\n            await"
-        " self._risk.release(approved.decision_id)\n",
+        "            if not result.keeps_exposure:\n                await",
+        "            if True:\n                await",
+        (TOGETHER,),
+    ),
+    Mutation(
+        "skipped-frees",
+        GATE,
+        "a decision that came to nothing gives its room back when it comes again",
+        "src/keter/execution/approvals.py",
+        "            at_risk = known.state not in NEVER_PLACED\n",
+        "            at_risk = True\n",
         (TOGETHER,),
     ),
     Mutation(

@@ -41,7 +41,7 @@ from keter.execution.reconcile.passes import QUERIES_PER_MINUTE
 from keter.venues.asianodds.placement import classify
 from keter.venues.asianodds.transport import Reply
 from keter.venues.base import VenueTransientError
-from tests.kit.execution import ACCOUNT, NOW, a_ticket
+from tests.kit.execution import ACCOUNT, NOW, a_ticket, an_intent
 from tests.kit.execution_bench import DRY, RouterProcess, TrackerProcess, World
 from tests.kit.hooks import Crash, Hook
 
@@ -137,6 +137,24 @@ async def test_a_bet_goes_from_approval_to_profit(desk: Desk) -> None:
     assert (await desk.exposed(), await desk.pnl()) == ({}, 1200)
     [row] = await desk.world.ledger.settlements.of(bet.intent.intent_id)
     assert row.agrees is True
+
+
+@pytest.mark.parametrize(("end", "left"), [(S.SKIPPED, 0), (None, 1)])
+async def test_a_decision_that_came_to_nothing_gives_its_room_back_when_it_comes_again(
+    desk: Desk, end: BetState | None, left: int
+) -> None:
+    """Redis was away when the first router ended the intent, so the reservation outlived it."""
+    signal = await desk.world.approve("d1")
+    assert signal is not None
+    intents = desk.world.ledger.intents
+    event = signal.signal.update.event
+    await intents.create(an_intent("old", decision_id=signal.decision_id, event=event), worker="w")
+    if end is not None:
+        await intents.transition("old", end, at=NOW, cause="router_died", worker="w")
+    handled = await desk.router.router.handle(Item(signal.queue_key, encode(signal)))
+    assert handled.counts == {f"router:{Reason.DUPLICATE_DECISION.value}": 1}
+    assert len((await desk.world.book().read()).exposures) == left
+    assert desk.world.venue.calls == []
 
 
 async def test_what_the_router_logs_of_a_signal_names_it(desk: Desk) -> None:

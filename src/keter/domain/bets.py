@@ -34,6 +34,8 @@ _S = BetState
 SETTLED = frozenset({_S.WON, _S.LOST, _S.HALF_WON, _S.HALF_LOST, _S.PUSHED, _S.VOID})
 FINAL = SETTLED | {_S.SKIPPED, _S.REFUSED}
 OPEN = frozenset(BetState) - FINAL
+# Final without a bet at the venue: nothing of the stake is at risk.
+NEVER_PLACED = FINAL - SETTLED
 # The venue has not been asked to take the bet.
 NOT_SENT = frozenset({_S.INTENDED, _S.QUOTED})
 

@@ -10,6 +10,7 @@ from keter.bus.state.cooldowns import cool_down
 from keter.bus.state.reconciliation import ask_for_pass
 from keter.bus.state.risk import RiskBook
 from keter.context import Context
+from keter.domain.bets import NEVER_PLACED
 from keter.domain.orders import PLACEMENT_MARGIN_S
 from keter.domain.signals import ApprovedSignal, Decision, details_of
 from keter.domain.verdicts import Reason, reject
@@ -152,7 +153,8 @@ class ApprovalHandler:
         known = await self._ledger.intents.by_decision(approved.decision_id)
         if known is not None:
             verdict = reject(Reason.DUPLICATE_DECISION, state=known.state.value)
-            result = PlacementResult(verdict, known, keeps_exposure=True)
+            at_risk = known.state not in NEVER_PLACED
+            result = PlacementResult(verdict, known, keeps_exposure=at_risk)
         else:
             result = await self._place_locked(approved)
         await self._after_placement(approved, result)
@@ -179,6 +181,10 @@ class ApprovalHandler:
         """
         reason = result.verdict.reason
         if reason is Reason.DUPLICATE_DECISION:
+            # Its reservation may have outlived it, when Redis was away at its end. The guard keeps
+            # refreshing what it finds there, and its room would never be free again.
+            if not result.keeps_exposure:
+                await self._risk.release(approved.decision_id)
             return
         risk = self._context.settings.risk
         if result.sent:

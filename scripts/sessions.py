@@ -31,7 +31,7 @@ ORDER = ("failed", "passed", "skipped", "xfailed", "xpassed", "warning", "error"
 # A machine that is merely busy fails a test or two. More than this have one cause, which repeating
 # would only hide.
 MOST_REPEATED = 20
-# Against what hangs. Two cores take some 20 minutes for everything, half as fast ones twice that.
+# Against what hangs. The aim is 25 minutes on two cores; a slow hour has taken 30.
 DEADLINE_S = 2400.0
 # For all that is repeated together; the longest single test takes about four minutes.
 REPEAT_S = 900.0

@@ -76,7 +76,7 @@ def document(routes: list[Route]) -> list[Route]:
         page = apidocs.page(described())
         return web.Response(text=page, content_type="text/html", charset="utf-8")
 
-    @cache  # made when somebody asks: it takes longer than everything else at the start
+    @cache  # made when somebody first asks, not at each start
     def described() -> dict[str, Any]:
         return describe([*routes, *own])
 

@@ -49,7 +49,7 @@ class Reply(msgspec.Struct, frozen=True):
     body: bytes
 
 
-@cache  # reading them takes longer than everything else about a client
+@cache  # read once a process, not for each client
 def _certificates() -> ssl.SSLContext:
     """Return the authorities that a venue's certificate is checked against."""
     return httpx.create_ssl_context(trust_env=False)

@@ -33,7 +33,7 @@ class Held(msgspec.Struct, frozen=True):
 
     @property
     def value(self) -> str:
-        """The value of the key in Redis while the lock is ours."""
+        """Return the value of the key in Redis while the lock is ours."""
         return f"{self.token}|{self.fence}"
 
 

@@ -66,7 +66,7 @@ class Hub:
 
     @property
     def position(self) -> str:
-        """The position in the stream, as the newest snapshot and frame carry it."""
+        """Return the position in the stream, as the newest snapshot and frame carry it."""
         return f"{self._run_id}-{self._number}"
 
     @property
@@ -76,7 +76,7 @@ class Hub:
 
     @property
     def pages(self) -> int:
-        """How many sockets are open."""
+        """Return how many sockets are open."""
         return len(self._pages)
 
     def snapshot(self) -> Snapshot:

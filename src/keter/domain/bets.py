@@ -97,7 +97,7 @@ class Intent(msgspec.Struct, frozen=True):
 
     @property
     def names(self) -> dict[str, str]:
-        """The ids that log lines about this intent carry."""
+        """Return the ids that log lines about this intent carry."""
         return {
             "intent_id": self.intent_id,
             "trace_id": self.trace_id,

@@ -46,7 +46,7 @@ class Ownership:
 
     @property
     def run(self) -> Run:
-        """The run.
+        """Return the run.
 
         Where several machines work for one ledger, ``begin`` replaces it by that of the first.
         """

@@ -19,6 +19,7 @@ from keter.bus.state.risk import RiskBook
 from keter.bus.telemetry.audit import read_counts, take_audit
 from keter.clock import SystemClock, to_ms
 from keter.context import Context
+from keter.domain.days import day_of
 from keter.domain.exposure import ExposureStatus
 from keter.domain.markets import Phase, parse_selection
 from keter.domain.quotes import MarketUpdate
@@ -137,10 +138,10 @@ async def test_value_in_the_feed_becomes_one_approved_signal_per_event(
         async with pipeline(bus, settings):
             await soon(lambda: approved_count(bus), bus)
             await soon(
-                lambda: _counted(bus, settings, {"guard:ok": 10, "guard:cooldown_event": 10}),
+                lambda: all_counted(bus, settings, {"guard:ok": 10, "guard:cooldown_event": 10}),
                 bus,
             )
-        counts = await read_counts(bus, _day(bus, settings))
+        counts = await read_counts(bus, day_of(SystemClock().now(), settings.mode.zone))
         items = await drain(bus, QueueName.APPROVED)
         signals = [decode(ApprovedSignal, item.payload) for item in items]
         assert len({approved.signal.event_uid for approved in signals}) == len(signals) == 10
@@ -170,7 +171,7 @@ async def test_what_the_workers_log_of_a_signal_is_found_by_its_trace(
         ) as logs:
             async with pipeline(bus, settings):
                 await soon(
-                    lambda: _counted(bus, settings, {"guard:ok": 1, "guard:cooldown_event": 1}),
+                    lambda: all_counted(bus, settings, {"guard:ok": 1, "guard:cooldown_event": 1}),
                     bus,
                 )
         [item] = await drain(bus, QueueName.APPROVED)
@@ -198,7 +199,7 @@ async def test_every_decision_reaches_the_ledger_and_every_answer_the_capture_fi
         await fund(bus, settings)
         async with pipeline(bus, settings) as contexts:
             await soon(
-                lambda: _counted(bus, settings, {"guard:ok": 4, "guard:cooldown_event": 4}),
+                lambda: all_counted(bus, settings, {"guard:ok": 4, "guard:cooldown_event": 4}),
                 bus,
             )
             await soon(lambda: contexts["recorder"].heart._counters.get("decisions", 0) >= 16, bus)
@@ -290,12 +291,8 @@ async def test_two_ingests_share_one_account_in_turns(redis_url: str, tmp_path: 
             standby.stop.set()
 
 
-def _day(bus: Bus, settings: Settings) -> str:
-    return context_on(bus, settings).day()
-
-
-async def _counted(bus: Bus, settings: Settings, wanted: dict[str, int]) -> bool:
-    counts = await read_counts(bus, _day(bus, settings))
+async def all_counted(bus: Bus, settings: Settings, wanted: dict[str, int]) -> bool:
+    counts = await read_counts(bus, day_of(SystemClock().now(), settings.mode.zone))
     return all(counts.get(name, 0) >= n for name, n in wanted.items())
 
 

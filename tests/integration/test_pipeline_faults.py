@@ -18,7 +18,6 @@ from keter.bus.queue import QueueName, depths, read_dead
 from keter.bus.state.odds import read_odds
 from keter.bus.state.risk import RiskBook
 from keter.bus.telemetry.alerts import read_alerts
-from keter.bus.telemetry.audit import read_counts
 from keter.bus.telemetry.heartbeats import read_heartbeats
 from keter.context import Context
 from keter.domain.signals import ApprovedSignal
@@ -28,6 +27,7 @@ from keter.venues.asianodds.simulator.faults import FaultKind
 from keter.venues.asianodds.simulator.server import Sandbox
 from tests.integration.test_pipeline import (
     STANDSTILL_S,
+    all_counted,
     pipeline,
     settings_of,
     soon,
@@ -36,7 +36,7 @@ from tests.integration.test_pipeline import (
     up_to_guard,
 )
 from tests.kit.support import RedisServer
-from tests.kit.workbench import context_on, drain, fund, opened, push
+from tests.kit.workbench import drain, fund, opened, push
 
 pytestmark = [pytest.mark.redis, pytest.mark.slow, pytest.mark.timeout(300)]
 ROOMY = {
@@ -90,7 +90,7 @@ async def injected(sandbox: Sandbox, kind: FaultKind, least: int) -> bool:
 
 
 async def counted(bus: Bus, settings: Settings, name: str, least: int) -> bool:
-    return (await read_counts(bus, context_on(bus, settings).day())).get(name, 0) >= least
+    return await all_counted(bus, settings, {name: least})
 
 
 @pytest.mark.parametrize("kills", [1, 3])

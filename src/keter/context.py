@@ -9,6 +9,7 @@ from keter.bus.connection import Bus
 from keter.bus.queue import Pipe, QueueName
 from keter.bus.telemetry.heartbeats import Heart
 from keter.clock import Clock, Ids
+from keter.domain.accounts import Account
 from keter.domain.days import day_of
 from keter.domain.processes import EVERYTHING, Process
 from keter.domain.runs import Run
@@ -35,6 +36,11 @@ class Context:
     stop: asyncio.Event
     run: Run
     starts: frozenset[Process] = EVERYTHING
+
+    @property
+    def account(self) -> Account:
+        """The account that this process works for."""
+        return self.run.accounts[0]
 
     async def pause(self, seconds: float) -> bool:
         """Wait for ``seconds`` or until asked to stop; return True if asked to stop."""

@@ -25,6 +25,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from keter.betting_settings import RiskSettings, RouterSettings, StakeSettings
+from keter.domain.accounts import Account
 from keter.domain.limits import LIVE_LIMITS
 from keter.domain.trading import ExecutionMode
 from keter.errors import ConfigurationError
@@ -99,10 +100,6 @@ class Settings(BaseSettings):
             )
         if self.stake.fixed_stake > self.risk.max_stake:
             raise ValueError("FIXED_STAKE is above MAX_STAKE")
-        if bool(self.venue.ao_user) != bool(self.venue.ao_pass.get_secret_value()):
-            raise ValueError(
-                "AO_USER and AO_PASS go together; leave both empty for the sandbox bookmaker"
-            )
         if _one_second_factor(self.dashboard):
             raise ValueError(
                 "DASH_VIEWER_TOTP_SECRET must differ from DASH_TOTP_SECRET: a viewer would make"
@@ -122,7 +119,17 @@ class Settings(BaseSettings):
     @property
     def uses_sandbox(self) -> bool:
         """True when there is no account, so that the sandbox bookmaker is used."""
-        return not self.venue.ao_user
+        return self.venue.simulated
+
+    @property
+    def accounts(self) -> tuple[Account, ...]:
+        """The accounts that are bet on: those named, else the simulated bookmaker's."""
+        return (self.venue.account(self.mode.account_currency, self.mode.execution_mode),)
+
+    @property
+    def account(self) -> Account:
+        """The account of a process or command that names none."""
+        return self.accounts[0]
 
     @property
     def live(self) -> bool:

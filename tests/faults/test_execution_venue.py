@@ -134,7 +134,7 @@ async def test_a_request_that_leaves_after_it_was_given_up_is_seen_and_called_ou
 
         await world.until(found, every_s=0.2)
         assert len(await world.tickets_of(event_uid)) == 1
-        names = world.settings.venue.ao_user, world.settings.mode.execution_mode
+        names = world.settings.account.key, world.settings.account.mode
         # The alert comes first.
         [row] = await world.until(lambda: world.ledger.foreign.open(*names))
         assert row.stake_minor == 1000

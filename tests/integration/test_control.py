@@ -20,6 +20,7 @@ from tests.kit.support import RedisServer
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 OPS = Operator("ops", "cli")
+ACC = LIVE_RUN.accounts[0].key
 
 
 @pytest.fixture
@@ -226,11 +227,11 @@ async def test_resume_names_the_switches_that_still_stop_betting(
 async def test_a_halt_takes_every_arming_back(bus: Bus, control: Control) -> None:
     """LIVE has to be allowed anew after a halt: resuming alone does not bet money again."""
     await own_redis(bus)
-    await control.arm(OPS, "acc", "open the day")
+    await control.arm(OPS, ACC, "open the day")
     await control.halt(OPS, "odd prices")
-    assert await read_arming(bus, "acc", LIVE_RUN.mark) is None
+    assert await read_arming(bus, ACC, LIVE_RUN.mark) is None
     await control.resume(OPS, "prices are fine")
-    assert await read_arming(bus, "acc", LIVE_RUN.mark) is None
+    assert await read_arming(bus, ACC, LIVE_RUN.mark) is None
 
 
 async def test_a_halt_said_without_redis_takes_every_arming_back_when_it_is_resumed(
@@ -239,11 +240,11 @@ async def test_a_halt_said_without_redis_takes_every_arming_back_when_it_is_resu
     """Redis never heard of the halt and still holds the permission."""
     await start(bus)
     await own_redis(bus)
-    await control.arm(OPS, "acc", "open the day")
+    await control.arm(OPS, ACC, "open the day")
     await make(None, tmp_path, audit).halt(OPS, "odd prices")
-    assert await read_arming(bus, "acc", LIVE_RUN.mark) is not None
+    assert await read_arming(bus, ACC, LIVE_RUN.mark) is not None
     await control.resume(OPS, "prices are fine")
-    assert await read_arming(bus, "acc", LIVE_RUN.mark) is None
+    assert await read_arming(bus, ACC, LIVE_RUN.mark) is None
 
 
 @pytest.mark.parametrize("seconds", [1e300, float("inf"), float("nan")])
@@ -257,10 +258,10 @@ async def test_a_pause_beyond_the_calendar_is_refused(
 
 async def test_a_pause_leaves_the_arming_alone(bus: Bus, control: Control) -> None:
     await own_redis(bus)
-    await control.arm(OPS, "acc", "open the day")
+    await control.arm(OPS, ACC, "open the day")
     await control.pause(OPS, "lunch")
     await control.resume(OPS, "back")
-    assert await read_arming(bus, "acc", LIVE_RUN.mark) is not None
+    assert await read_arming(bus, ACC, LIVE_RUN.mark) is not None
 
 
 async def test_without_redis_a_halt_still_writes_the_file(
@@ -275,7 +276,7 @@ async def test_without_redis_a_halt_still_writes_the_file(
 async def test_without_redis_nothing_but_a_halt_is_accepted(tmp_path: Path) -> None:
     control = make(None, tmp_path, [])
     (tmp_path / "HALT").write_text("stop")
-    for command in (control.pause(OPS, ""), control.resume(OPS, ""), control.arm(OPS, "acc", "")):
+    for command in (control.pause(OPS, ""), control.resume(OPS, ""), control.arm(OPS, ACC, "")):
         with pytest.raises(UnavailableError):
             await command
     assert (tmp_path / "HALT").exists()

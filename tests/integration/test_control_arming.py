@@ -11,7 +11,7 @@ from keter.control.commands import Control
 from keter.domain.runs import Run
 from keter.domain.trading import ExecutionMode, OperatorCommand
 from keter.errors import UnavailableError, UsageError
-from tests.integration.test_control import NOW, OPS, audit, bus, control
+from tests.integration.test_control import ACC, NOW, OPS, audit, bus, control
 from tests.kit.execution import LIVE_RUN, own_redis
 
 __all__ = ["audit", "bus", "control"]  # fixtures
@@ -21,14 +21,14 @@ async def test_arming_is_kept_per_account_and_taken_back(
     bus: Bus, control: Control, audit: list[OperatorCommand]
 ) -> None:
     await own_redis(bus)
-    await control.arm(OPS, "acc", "today")
-    arming = await read_arming(bus, "acc", LIVE_RUN.mark)
+    await control.arm(OPS, ACC, "today")
+    arming = await read_arming(bus, ACC, LIVE_RUN.mark)
     assert arming is not None
     assert arming.actor == "ops"
-    await control.arm(OPS, "acc", "again")
-    await control.disarm(OPS, "acc", "enough")
-    assert await read_arming(bus, "acc", LIVE_RUN.mark) is None
-    await control.disarm(OPS, "acc", "to be sure")
+    await control.arm(OPS, ACC, "again")
+    await control.disarm(OPS, ACC, "enough")
+    assert await read_arming(bus, ACC, LIVE_RUN.mark) is None
+    await control.disarm(OPS, ACC, "to be sure")
     assert [(row.value_before, row.value_after) for row in audit] == [
         ("not armed", "armed"),
         ("armed", "armed"),
@@ -41,12 +41,12 @@ async def test_arming_needs_something_that_runs_live_on_that_account(
     bus: Bus, control: Control
 ) -> None:
     with pytest.raises(UnavailableError, match="nothing runs that could be armed") as told:
-        await control.arm(OPS, "acc", "open the day")
+        await control.arm(OPS, ACC, "open the day")
     assert told.value.exit_code == 69
     await own_redis(bus)
     with pytest.raises(UsageError, match="another account"):
         await control.arm(OPS, "other", "open the day")
-    await control.arm(OPS, "acc", "open the day")
+    await control.arm(OPS, ACC, "open the day")
 
 
 async def test_what_runs_dry_is_not_armed_whatever_the_settings_say(
@@ -54,7 +54,7 @@ async def test_what_runs_dry_is_not_armed_whatever_the_settings_say(
 ) -> None:
     await own_redis(bus, msgspec.structs.replace(LIVE_RUN, mode=ExecutionMode.DRY))
     with pytest.raises(UsageError, match="what runs is DRY"):
-        await control.arm(OPS, "acc", "open the day")
+        await control.arm(OPS, ACC, "open the day")
 
 
 @pytest.mark.parametrize(
@@ -70,9 +70,9 @@ async def test_an_arming_ends_with_its_run_and_is_good_for_no_other(
     bus: Bus, control: Control, next_run: Run
 ) -> None:
     await own_redis(bus)
-    await control.arm(OPS, "acc", "open the day")
-    assert await read_arming(bus, "acc", LIVE_RUN.mark) is not None
-    assert await read_arming(bus, "acc", next_run.mark) is None
+    await control.arm(OPS, ACC, "open the day")
+    assert await read_arming(bus, ACC, LIVE_RUN.mark) is not None
+    assert await read_arming(bus, ACC, next_run.mark) is None
     await own_redis(bus, next_run)
     assert not await bus.redis.exists(bus.keys.armed), "each start of `keter up` begins disarmed"
 
@@ -82,14 +82,14 @@ async def test_disarming_every_account_takes_back_what_stands_and_what_runs(
 ) -> None:
     """Whatever account the settings name by now; the one that runs is told first."""
     await own_redis(bus)
-    await control.arm(OPS, "acc", "open the day")
+    await control.arm(OPS, ACC, "open the day")
     await arm(bus, "a former one", "ops", NOW, LIVE_RUN.mark)
     audit.clear()
     outcomes = await control.disarm_every(OPS, "enough", named="edited")
     assert (
         [one.command.target for one in outcomes]
         == [row.target for row in audit]
-        == ["acc", "a former one", "edited"]
+        == [ACC, "a former one", "edited"]
     )
     assert [row.value_before for row in audit] == ["armed", "armed", "not armed"]
     assert await armed_accounts(bus) == set()
@@ -98,10 +98,10 @@ async def test_disarming_every_account_takes_back_what_stands_and_what_runs(
 async def test_an_owner_that_cannot_be_read_holds_no_disarming_back(
     bus: Bus, control: Control
 ) -> None:
-    await arm(bus, "acc", "ops", NOW, LIVE_RUN.mark)
+    await arm(bus, ACC, "ops", NOW, LIVE_RUN.mark)
     await bus.redis.execute_command("HSET", bus.keys.owner, "record", b"spoilt")
     (outcome,) = await control.disarm_every(OPS, "enough")
-    assert outcome.command.target == "acc"
+    assert outcome.command.target == ACC
     assert await armed_accounts(bus) == set()
 
 

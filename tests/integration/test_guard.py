@@ -105,7 +105,7 @@ async def fund(
     outstanding_minor: int = 0,
 ) -> None:
     snapshot = AccountSnapshot(
-        settings.venue.ao_user, "EUR", credit_minor, outstanding_minor, 0, 0, at
+        settings.account.key, "EUR", credit_minor, outstanding_minor, 0, 0, at
     )
     await write_account(bus, snapshot)
 
@@ -267,7 +267,7 @@ async def test_what_forbids_a_bet_is_told_by_name(
 ) -> None:
     async with desk(redis_url, tmp_path, **names) as here:
         signal = a_signal(at=here.clock.now())
-        now, account = here.clock.now(), here.settings.venue.ao_user
+        now, account = here.clock.now(), here.settings.account.key
         if prepare == "halt_file":
             here.settings.router.halt_file.write_text("stop")
         elif prepare == "poor":
@@ -504,7 +504,7 @@ async def test_what_a_restarted_redis_forgot_is_made_good_within_a_second_withou
                 clock=here.clock,
                 audit=here.ledger.commands.add,
             )
-            who, account = Operator("ops", "cli"), here.settings.venue.ao_user
+            who, account = Operator("ops", "cli"), here.settings.account.key
             older = await change_trading(
                 here.bus,
                 TradingState(TradingMode.ACTIVE, "ops", "go", NOW),

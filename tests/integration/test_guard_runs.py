@@ -103,7 +103,7 @@ async def test_a_replaced_ledger_disarms_live_and_says_so_until_it_is_armed_agai
     redis_url: str, tmp_path: Path, how: str
 ) -> None:
     settings = settings_for(tmp_path, **LIVE_NAMES, **licence())
-    account, approved = settings.venue.ao_user, an_approval()
+    account, approved = settings.account.key, an_approval()
     async with in_run(redis_url, settings, a_run(settings, "one")) as here:
         await arm(here.bus, account, "ops", NOW, a_run(settings, "one").mark)
         book, held = (

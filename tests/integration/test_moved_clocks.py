@@ -29,12 +29,12 @@ from keter.domain.markets import Outcome, parse_market
 from keter.domain.runs import OwnerRecord, Run
 from keter.domain.signals import check_age
 from keter.domain.tickets import AccountSnapshot
-from keter.domain.trading import ExecutionMode, TradingMode
+from keter.domain.trading import TradingMode
 from keter.domain.verdicts import Reason
 from keter.settings import load_settings
 from keter.venues.asianodds.stores import Session
 from tests.integration.test_guard import Desk, desk, fund
-from tests.kit.execution import ACCOUNT, LIVE_RUN, NOW, a_signal
+from tests.kit.execution import ACCOUNT, LIVE_RUN, NOW, a_signal, an_account
 from tests.kit.support import RedisServer, eventually
 
 pytestmark = pytest.mark.redis
@@ -191,7 +191,7 @@ async def test_a_living_holder_keeps_its_lease_or_knows_that_it_lost_it(
 async def test_the_record_of_a_dead_owner_ends_within_its_life(
     server: MovableRedis, bus: Bus, seconds: int
 ) -> None:
-    other = Run("run-2", "instance-2", "there", ExecutionMode.DRY, "acc", "ledger-2", "f2")
+    other = Run("run-2", "instance-2", "there", (an_account("acc"),), "ledger-2", "f2")
     assert await claim(bus, OwnerRecord(LIVE_RUN, NOW)) is None
     whole_ms = await bus.redis.pttl(bus.keys.owner)
     await moved(server, bus, seconds)

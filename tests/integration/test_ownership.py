@@ -33,13 +33,15 @@ from keter.settings import Settings
 from keter.supervision.ownership import Ownership
 from keter.supervision.run import fingerprint, instance_of, machine_name, new_run
 from keter.system.tasks import end_tasks
+from tests.kit.execution import an_account
 from tests.kit.support import RedisServer, connected, eventually
 from tests.kit.workbench import context_on, opened, settings_for, working
 
 pytestmark = pytest.mark.redis
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-OURS = Run("run-1", "instance-1", "here", ExecutionMode.LIVE, "acc", "ledger-1", "f1")
-THEIRS = Run("run-2", "instance-2", "there", ExecutionMode.DRY, "acc", "ledger-2", "f2")
+LIVE_ACCOUNTS = (an_account("acc", ExecutionMode.LIVE),)
+OURS = Run("run-1", "instance-1", "here", LIVE_ACCOUNTS, "ledger-1", "f1")
+THEIRS = Run("run-2", "instance-2", "there", (an_account("acc"),), "ledger-2", "f2")
 
 
 def record(run: Run) -> OwnerRecord:
@@ -366,7 +368,7 @@ async def test_a_process_started_by_itself_joins_the_run_only_with_its_settings(
     ledger_id = (await ledger.identity()).ledger_id
     await ledger.aclose()
     assert (await find_run(bus, settings, "router", clock)).run_id == NOBODY
-    owner = new_run(settings, lambda: "made", account="demo", ledger_id=ledger_id)
+    owner = new_run(settings, lambda: "made", ledger_id=ledger_id)
     await claim(bus, record(owner))
     if not change:
         assert await find_run(bus, settings, "router", clock) == owner
@@ -398,11 +400,11 @@ def test_an_instance_keeps_its_id_and_a_copy_of_its_folder_is_another_one(tmp_pa
 
 def test_a_run_is_what_the_settings_and_the_machine_make_of_it(tmp_path: Path) -> None:
     settings = settings_for(tmp_path)
-    run = new_run(settings, iter(["instance", "run"]).__next__, account="demo", ledger_id="l")
+    run = new_run(settings, iter(["instance", "run"]).__next__, ledger_id="l")
     assert (run.run_id, run.instance_id, run.machine) == ("run", "instance", machine_name())
-    assert (run.mode, run.account, run.ledger_id, run.fingerprint) == (
+    assert (run.mode, run.accounts, run.ledger_id, run.fingerprint) == (
         ExecutionMode.DRY,
-        "demo",
+        (an_account("demo"),),
         "l",
         fingerprint(settings),
     )

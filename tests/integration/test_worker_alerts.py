@@ -233,6 +233,6 @@ async def test_a_feed_that_holds_more_than_is_kept_is_told_and_taken_back(
     ingest.source.problems["shed"] += 4_000
     await ingest.look()
     (alert,) = await read_alerts(bus)
-    assert (alert.id, alert.level) == (f"feed_overflow:{settings.venue.ao_user}", "ticket")
+    assert (alert.id, alert.level) == (f"feed_overflow:{settings.account.key}", "ticket")
     await ingest.look(121, *Phase)
     assert await read_alerts(bus) == []

@@ -10,6 +10,7 @@ import httpx
 
 from keter.clock import ManualClock
 from keter.venues.asianodds.client import Client
+from keter.venues.asianodds.login import Login
 from keter.venues.asianodds.session import SessionFollower, SessionOwner, Sessions
 from keter.venues.asianodds.session_hosts import SessionHosts
 from keter.venues.asianodds.transport import Transport
@@ -58,10 +59,12 @@ class Venue:
         self.clock.set(self.clock.now() + timedelta(seconds=seconds))
 
     def owner(self, hosts: SessionHosts = HOSTS) -> SessionOwner:
+        login = Login(
+            USER, PASSWORD, hosts.base_url, self.transport, self.clock, hosts=hosts, timeout_s=15
+        )
         return SessionOwner(
             USER,
-            PASSWORD,
-            hosts.base_url,
+            login,
             self.transport,
             self.stores,
             self.clock,

@@ -40,7 +40,7 @@ from keter.domain.verdicts import Reason, accept, reject
 from keter.ledger import BetChanges, Ledger
 from tests.kit.execution import an_intent
 
-ACCOUNT = "sandbox"
+ACCOUNT = "sandbox:demo"
 STARTED = datetime.now(UTC)
 PROCESSES = ("ingest", "validator", "edge", "guard", "router", "tracker", "recorder", "dashboard")
 FIXTURES = (

@@ -40,7 +40,7 @@ class Customer:
             return answer
 
     async def log_in(
-        self, user: str = "SANDBOX", password: str = DEMO_ACCOUNT.password
+        self, user: str = DEMO_ACCOUNT.user, password: str = DEMO_ACCOUNT.password
     ) -> dict[str, Any]:
         digest = md5(password.encode(), usedforsecurity=False).hexdigest()
         answer = await self.call("Login", username=user, password=digest)
@@ -49,7 +49,7 @@ class Customer:
             self.url = answer["Result"]["Url"]
         return answer
 
-    async def register(self, user: str = "SANDBOX") -> dict[str, Any]:
+    async def register(self, user: str = DEMO_ACCOUNT.user) -> dict[str, Any]:
         return await self.call("Register", username=user)
 
     async def enter(self) -> None:

@@ -16,6 +16,7 @@ from keter.betting_settings import RiskSettings
 from keter.bus.connection import Bus
 from keter.bus.state.ownership import claim
 from keter.clock import SystemClock
+from keter.domain.accounts import Account, AccountId
 from keter.domain.bets import BetState, Intent, reference_of
 from keter.domain.markets import Event, Market, Outcome, Phase, event_uid, parse_market
 from keter.domain.orders import Placement, PlacementQuote, PlaceOrder, PlaceOutcome, QuoteRequest
@@ -36,10 +37,24 @@ from keter.venues.asianodds.limits import CAPABILITY
 from keter.venues.base import Capability
 
 NOW = datetime(2026, 2, 21, 12, tzinfo=UTC)
-ACCOUNT = "TESTER"
+
+
+def an_account(name: str, mode: ExecutionMode = ExecutionMode.DRY) -> Account:
+    return Account(AccountId("asianodds", name), "EUR", Decimal(0), mode)
+
+
+USER = "TESTER"
+ACCOUNT = f"asianodds:{USER}"
 TOTALS = parse_market("ft.ou.2.5")
 EDGE = EdgeSettings()
-LIVE_RUN = Run("live-run", "instance", "host", ExecutionMode.LIVE, "acc", "ledger", "fingerprint")
+LIVE_RUN = Run(
+    "live-run",
+    "instance",
+    "host",
+    (an_account("acc", ExecutionMode.LIVE),),
+    "ledger",
+    "fingerprint",
+)
 PLACEMENT_LIMITS: PlacementLimits = placement_limits(load_settings(None, {}))
 MARK = RunMark("test-run", ExecutionMode.DRY, "fingerprint")
 
@@ -52,7 +67,7 @@ def settings_for(folder: Path, **values: object) -> Settings:
     named = {
         "DATA_DIR": folder / "data",
         "HALT_FILE": folder / "HALT",
-        "AO_USER": ACCOUNT,
+        "AO_USER": USER,
         "AO_PASS": "made-up",
         **values,
     }

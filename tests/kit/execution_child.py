@@ -93,7 +93,14 @@ async def main(process: str, name: str) -> None:
     async def run(context: Context) -> None:
         ledger = await open_settings_ledger(settings, clock=context.clock)
         selections = KnownSelections()
-        real = open_bet_venue(settings, context.bus, ledger, context.clock, intended=selections)
+        real = open_bet_venue(
+            settings,
+            context.account,
+            context.bus,
+            ledger,
+            context.clock,
+            intended=selections,
+        )
         venue: Any = Hooked(real, hook, "venue")
         parts = {
             name: Hooked(getattr(ledger, name), hook, name) for name in ("intents", "settlements")

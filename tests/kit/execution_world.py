@@ -57,6 +57,7 @@ from tests.kit.workbench import drain, quick_feed
 
 T = TypeVar("T")
 ACCOUNT = AccountConfig("demo", "demo-pass", deposit_minor=100_000_000)
+ACCOUNT_KEY = f"asianodds:{ACCOUNT.user}"
 LIVE = ExecutionMode.LIVE
 LOCK_TTL_S = 20
 MOST_TRIES = 3
@@ -238,12 +239,12 @@ class ExecutionWorld:
 
     async def session_stands(self) -> bool:
         """Return whether the session in Redis is one that the bookmaker knows."""
-        session = await SessionStore(self.bus, Session).read(ACCOUNT.user)
+        session = await SessionStore(self.bus, Session).read(ACCOUNT_KEY)
         return session is not None and bool(self.sandbox.house.sessions.user_of(session.token))
 
     async def active(self, process: str = "router") -> Child:
         """Return the holder of the account's lease: the router that is let in, or the tracker."""
-        key = self.bus.keys.lease({"router": f"router:{ACCOUNT.user}"}.get(process, process))
+        key = self.bus.keys.lease({"router": f"router:{ACCOUNT_KEY}"}.get(process, process))
 
         async def look() -> Child | None:
             owner = (await Locks(self.bus).owner(key) or "").partition(".")[0]
@@ -592,7 +593,7 @@ async def execution_world(
         # As the owner of the session.
         await stack.enter_async_context(alive("ingest", own, _feed(1.0)))
         await stack.enter_async_context(alive("guard", own, guard.run))
-        await arm(bus, ACCOUNT.user, "test", SystemClock().now(), single(settings).mark)
+        await arm(bus, ACCOUNT_KEY, "test", SystemClock().now(), single(settings).mark)
         stack.callback(_kill_all, world)
         yield world
 
@@ -625,5 +626,5 @@ def _kill_all(world: ExecutionWorld) -> None:
 async def rearm(world: ExecutionWorld) -> None:
     """Do what the operator does after Redis lost everything."""
     mark = single(world.settings).mark
-    if await read_arming(world.bus, ACCOUNT.user, mark) is None:
-        await arm(world.bus, ACCOUNT.user, "test", SystemClock().now(), mark)
+    if await read_arming(world.bus, ACCOUNT_KEY, mark) is None:
+        await arm(world.bus, ACCOUNT_KEY, "test", SystemClock().now(), mark)

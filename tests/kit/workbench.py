@@ -16,6 +16,7 @@ from keter.bus.telemetry.audit import read_counts
 from keter.bus.telemetry.heartbeats import Heart
 from keter.clock import Clock, SystemClock, random_id
 from keter.context import Context
+from keter.domain.accounts import Account
 from keter.domain.feed import FeedUpdate
 from keter.domain.markets import Phase
 from keter.domain.tickets import AccountSnapshot
@@ -125,10 +126,13 @@ def quick_feed(
     """
 
     @asynccontextmanager
-    async def open_source(settings: Settings, bus: Bus, clock: Clock) -> AsyncIterator[PriceSource]:
+    async def open_source(
+        settings: Settings, account: Account, bus: Bus, clock: Clock
+    ) -> AsyncIterator[PriceSource]:
         intervals = dict.fromkeys(Phase, interval_s)
         venue = open_account(
             settings,
+            account,
             shared_stores(bus),
             clock,
             owner=True,
@@ -168,7 +172,7 @@ class Witnessed:
 
 async def fund(bus: Bus, settings: Settings, credit_minor: int = 1_000_000) -> None:
     """Give the account money, as the tracker would report it."""
-    account = settings.venue.ao_user
+    account = settings.account.key
     await write_account(
         bus, AccountSnapshot(account, "EUR", credit_minor, 0, 0, 0, SystemClock().now())
     )

@@ -132,8 +132,10 @@ async def test_who_connects_asks_again_before_anything_is_sent() -> None:
     stores = LocalStores(clock.monotonic)
     for owner in (True, False):
         with pytest.raises(ConfigurationError, match="AO_ALLOW_PLAIN_HTTP"):
+            unsafe = settings(AO_BASE_URL="http://192.0.2.1/x")
             open_account(
-                settings(AO_BASE_URL="http://192.0.2.1/x"),
+                unsafe,
+                unsafe.account,
                 Stores(stores, stores, stores),
                 clock,
                 owner=owner,

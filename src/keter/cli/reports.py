@@ -22,9 +22,15 @@ if TYPE_CHECKING:
     from keter.venues.paper.settings import PaperSettings
 
 MOST_BETS = 100_000
+# What a report about bets without money says first.
+IMAGINED = {
+    ExecutionMode.DRY: "DRY bets: fills are imagined, results are real.",
+    ExecutionMode.DEMO: "DEMO bets: a simulated bookmaker. Prices, fills and results are made up.",
+}
 commands = typer.Typer(help="Measure the bets in the ledger.")
 ModeOption = Annotated[
-    ExecutionMode | None, typer.Option(help="DRY or LIVE; never both. Default: EXECUTION_MODE.")
+    ExecutionMode | None,
+    typer.Option(help="DRY, LIVE or DEMO; never two. Default: that of the account."),
 ]
 DaysOption = Annotated[float, typer.Option(help="How many days back.", min=0.01, max=10_000)]
 
@@ -51,7 +57,7 @@ def bets(
     from keter.replay.records import records_of
 
     settings = settings_meant()
-    chosen = mode or settings.mode.execution_mode
+    chosen = mode or settings.account.mode
     records = records_of(
         with_ledger(lambda ledger: _bets(ledger, chosen, days)), settings.mode.zone
     )
@@ -60,11 +66,7 @@ def bets(
         from keter.replay.report import html_report
 
         intro = f"{chosen} bets of the last {days:g} days."
-        warnings = (
-            ["DRY bets: fills are imagined, results are real."]
-            if chosen is ExecutionMode.DRY
-            else []
-        )
+        warnings = [IMAGINED[chosen]] if chosen in IMAGINED else []
         write_file(html, html_report(f"Keter {chosen}", intro, warnings, records, result))
     if as_json:
         import msgspec
@@ -72,6 +74,8 @@ def bets(
         show_json({"mode": chosen, "days": days, **msgspec.to_builtins(result)})
     else:
         typer.echo(f"{chosen}, last {days:g} days, {result.open} bets open")
+        if chosen in IMAGINED:
+            typer.echo(IMAGINED[chosen])
         show_performance(result)
 
 
@@ -82,7 +86,7 @@ def books(mode: ModeOption = None, days: DaysOption = 90, as_json: JsonFlag = Fa
 
     from keter.venues.paper.behaviour import behaviour
 
-    chosen = mode or settings_meant().mode.execution_mode
+    chosen = mode or settings_meant().account.mode
     found = behaviour(with_ledger(lambda ledger: _placements(ledger, chosen, days)))
     if as_json:
         show_json([{**msgspec.to_builtins(one), "refusal_rate": one.refusal_rate} for one in found])

@@ -45,7 +45,7 @@ async def _collect(target: "Target") -> Facts:
     settings = target.settings
     where = str(target.found.instance) if target.found is not None and not target.own else None
     facts: Facts = {
-        "mode": settings.mode.execution_mode.value,
+        "mode": settings.account.mode.value,
         "where": where,
         "running": False,
         "problem": None,
@@ -111,7 +111,8 @@ async def _in_force(bus: "Bus") -> Facts:
     if record is None:
         return {"armed": False, "settings_differ": []}
     run = record.run
-    armed = await read_arming(bus, run.account, run.mark) is not None
+    armings = [await read_arming(bus, account.key, run.mark) for account in run.accounts]
+    armed = any(arming is not None for arming in armings)
     return {
         "mode": run.mode.value,
         "armed": armed,

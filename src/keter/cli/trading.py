@@ -92,14 +92,14 @@ def arm(
 
     target = _target("start")
     with acting_as(target.owner):
-        name = armable(target.settings, SystemClock())
+        named = armable(target.settings, SystemClock())
     typed = account or typer.prompt(
-        f"LIVE bets with real money on {name}. Type the account name", err=True
+        f"LIVE bets with real money on {named.key}. Type the account name", err=True
     )
-    if typed != name:
+    if not named.is_called(typed):
         raise UsageError("that is not the account's name; nothing was armed")
     return _carry_out(
-        target, lambda control, who, _: control.arm(who, name, reason), as_json=as_json
+        target, lambda control, who, _: control.arm(who, named.key, reason), as_json=as_json
     )
 
 
@@ -110,7 +110,7 @@ def disarm(reason: Reason = "by hand", as_json: JsonFlag = False) -> ExitCode:
     """
 
     async def every(control: "Control", who: "Operator", settings: "Settings") -> "CommandOutcome":
-        return _as_one(await control.disarm_every(who, reason, named=settings.venue.ao_user))
+        return _as_one(await control.disarm_every(who, reason, named=settings.account.key))
 
     return _carry_out("stop", every, as_json=as_json)
 

@@ -32,7 +32,7 @@ def telegram_views(
         return status_of(await hub.newest(), settings, known=hub.problem is None)
 
     async def open_bets() -> Sequence[Bet]:
-        return await (await ledgers.reading()).intents.open_bets(settings.mode.execution_mode)
+        return await (await ledgers.reading()).intents.open_bets(settings.account.mode)
 
     async def alerts() -> Sequence[Alert]:
         try:
@@ -61,7 +61,7 @@ def status_of(latest: Snapshot | None, settings: Settings, *, known: bool = True
 
     What came from Redis is left out when that is no longer ``known``.
     """
-    mode = settings.mode.execution_mode.value
+    mode = settings.account.mode.value
     if latest is None:
         return StatusLine(mode)
     money = latest.money

@@ -71,7 +71,7 @@ class Api:
             login_required=authenticator.has_password and caller is None,
             name=caller.name if caller else None,
             role=caller.role.value if caller else None,
-            mode=context.settings.mode.execution_mode.value,
+            mode=context.settings.account.mode.value,
             host=context.host,
             version=__version__,
             password_set=authenticator.has_password,
@@ -147,7 +147,7 @@ class Api:
         hub, settings = self._context.hub, self._context.settings
         await hub.newest()
         return status_answer(
-            settings.mode.execution_mode,
+            settings.account.mode,
             hub.current(),
             hub.problem,
             halted=settings.router.halt_file.exists(),

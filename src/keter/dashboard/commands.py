@@ -145,7 +145,7 @@ class Commands:
             account = await asyncio.to_thread(self._armable)
         except KeterError as e:
             raise ApiError(409, "not_now", str(e)) from e
-        if body.target != account:
+        if not account.is_called(body.target):
             raise ApiError(409, "not_now", f"{body.target} is not the account of the settings")
 
     async def _perform(self, token: Token, operator: Operator) -> CommandOutcome:

@@ -84,10 +84,6 @@ def following(facts: Facts) -> str | None:
 
 
 def account_of(accounts: list[AccountSnapshot], settings: Settings) -> AccountSnapshot | None:
-    """Return the configured account.
-
-    When the sandbox gave it its name, that is the only one there is. None where no account is
-    known.
-    """
-    named = [account for account in accounts if account.account == settings.venue.ao_user]
-    return named[0] if named else accounts[0] if len(accounts) == 1 else None
+    """Return what is known of the configured account; None where nobody has asked the venue."""
+    key = settings.account.key
+    return next((account for account in accounts if account.account == key), None)

@@ -120,15 +120,13 @@ class Reader:
         if standing.problem is not None:
             raise UnavailableError(standing.problem)
         accounts, owner = await read_accounts(bus), await self._owner()
-        name = self._settings.venue.ao_user or (accounts[0].account if accounts else "")
+        name = self._settings.account.key
         return BusFacts(
             standing=standing,
-            armed=await read_arming(bus, name, owner.run.mark) is not None
-            if name and owner is not None
-            else False,
+            armed=owner is not None and await read_arming(bus, name, owner.run.mark) is not None,
             owner=owner,
             blocked=await self._blocked_by(),
-            reconciled_at=await last_pass(bus, name) if name else None,
+            reconciled_at=await last_pass(bus, name),
             heartbeats=await read_heartbeats(bus),
             queues=await depths(bus),
             feeds=await read_feeds(bus),
@@ -198,7 +196,7 @@ class Reader:
         return self._ledger_facts
 
     async def _read_ledger(self) -> LedgerFacts:
-        ledger, mode = await self._ledgers.reading(), self._settings.mode.execution_mode
+        ledger, mode = await self._ledgers.reading(), self._settings.account.mode
         decisions: list[Decision] = []
         for stage, reason in TAPE:
             decisions += await ledger.decisions.recent(TAPE_VERDICTS, stage=stage, reason=reason)

@@ -86,7 +86,7 @@ async def _workers(
 
 
 async def _ledger(settings: Settings, ledgers: LazyLedgers, stores: Stores) -> tuple[bool, str]:
-    await (await ledgers.reading()).summary(settings.mode.execution_mode)
+    await (await ledgers.reading()).summary(settings.account.mode)
     trouble = (await stores.look()).ledger
     return (True, "can be read and written") if trouble is None else (False, trouble.detail)
 

@@ -73,7 +73,7 @@ class Records:
         self, ledger: Ledger, query: models.OrdersQuery, before: str | None
     ) -> list[Bet]:
         chosen = BetFilter(
-            mode=self._settings.mode.execution_mode,
+            mode=self._settings.account.mode,
             states=frozenset({query.state}) if query.state is not None else None,
             since=query.since,
             until=query.until,
@@ -112,7 +112,7 @@ class Records:
 
     async def settled(self, limit: int) -> list[models.BetRow]:
         """Return bets with a result, newest first."""
-        ledger, mode = await self._ledgers.reading(), self._settings.mode.execution_mode
+        ledger, mode = await self._ledgers.reading(), self._settings.account.mode
         bets = await ledger.intents.list_bets(BetFilter(mode=mode, states=SETTLED), limit=limit)
         return [order_row(bet) for bet in bets]
 

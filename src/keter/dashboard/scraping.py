@@ -76,7 +76,7 @@ class Scraping:
         return Known(
             at=context.clock.now(),
             version=__version__,
-            mode=settings.mode.execution_mode.value,
+            mode=settings.account.mode.value,
             currency=settings.mode.account_currency,
             zone=settings.mode.time_zone,
             stopped=bool(found.standing.stops)
@@ -104,7 +104,7 @@ class Scraping:
         try:
             async with asyncio.timeout(DEADLINE_S):
                 ledger = await context.records.ledger()
-                mode, since = settings.mode.execution_mode, self._context.clock.now() - CLV_SPAN
+                mode, since = settings.account.mode, self._context.clock.now() - CLV_SPAN
                 if self._closing is None or self._context.clock.monotonic() >= self._closing_due:
                     self._closing = await ledger.closing_line(mode, since)
                     self._closing_due = self._context.clock.monotonic() + CLV_EVERY_S
@@ -138,7 +138,7 @@ def bus_part(found: BusFacts, settings: Settings) -> BusPart:
         armed=found.armed,
         heartbeats=found.heartbeats,
         queues={name.value: queue for name, queue in found.queues.items()},
-        feeds=current_feeds(found.feeds, settings.venue.ao_user),
+        feeds=current_feeds(found.feeds, settings.account.key),
         account=account,
         exposures=found.exposures,
         counts=found.counts,

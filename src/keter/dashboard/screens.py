@@ -157,9 +157,7 @@ class Screens:
     async def performance(self, call: Call) -> BaseModel:
         query, context = call.query_as(models.PerformanceQuery), self._context
         mode = (
-            ExecutionMode(query.mode)
-            if query.mode is not None
-            else context.settings.mode.execution_mode
+            ExecutionMode(query.mode) if query.mode is not None else context.settings.account.mode
         )
         now = context.clock.now()
         since = now - timedelta(days=query.days)

@@ -107,7 +107,7 @@ def server_facts(settings: Settings, now: datetime) -> Server:
         started_at=now,
         zone=settings.mode.time_zone,
         currency=settings.mode.account_currency,
-        mode=settings.mode.execution_mode.value,
-        account=settings.venue.ao_user or "sandbox",
+        mode=settings.account.mode.value,
+        account=settings.account.key,
         sandbox=settings.uses_sandbox,
     )

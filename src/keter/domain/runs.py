@@ -4,6 +4,7 @@ from datetime import datetime
 
 import msgspec
 
+from keter.domain.accounts import Account
 from keter.domain.trading import ExecutionMode
 
 # The run of processes that were started singly, on a Redis that no `keter up` owns.
@@ -29,6 +30,7 @@ class Run(msgspec.Struct, frozen=True):
     * ``run_id`` is new with each ``keter up``.
     * ``instance_id`` belongs to the DATA_DIR.
     * ``machine`` is the host's name.
+    * ``accounts`` are those it bets on.
     * ``ledger_id`` is the identity that the ledger itself holds.
     * ``fingerprint`` is a hash over the settings in force.
     """
@@ -36,23 +38,30 @@ class Run(msgspec.Struct, frozen=True):
     run_id: str
     instance_id: str
     machine: str
-    mode: ExecutionMode
-    account: str
+    accounts: tuple[Account, ...]
     ledger_id: str
     fingerprint: str
+
+    @property
+    def mode(self) -> ExecutionMode:
+        """The mode of the run: LIVE if one of its accounts is, else DRY if one is, else DEMO."""
+        modes = {account.mode for account in self.accounts}
+        return next(
+            (one for one in (ExecutionMode.LIVE, ExecutionMode.DRY) if one in modes),
+            ExecutionMode.DEMO,
+        )
 
     @property
     def mark(self) -> RunMark:
         return RunMark(self.run_id, self.mode, self.fingerprint)
 
     def same_work(self, other: "Run") -> bool:
-        """Return whether mode, account, ledger and settings are equal.
+        """Return whether accounts, ledger and settings are equal.
 
         Both runs then make the same bets from the same history.
         """
-        return (self.mode, self.account, self.ledger_id, self.fingerprint) == (
-            other.mode,
-            other.account,
+        return (self.accounts, self.ledger_id, self.fingerprint) == (
+            other.accounts,
             other.ledger_id,
             other.fingerprint,
         )

@@ -22,10 +22,17 @@ class TradingMode(StrEnum):
 
 
 class ExecutionMode(StrEnum):
-    """Whether bets go to the paper account (DRY) or to the venue (LIVE)."""
+    """What becomes of an account's bets, and which of its money they belong to.
+
+    * DRY: on paper, at the prices of a real venue.
+    * LIVE: at the venue, for money.
+    * DEMO: on paper, at the prices of a simulated venue. No setting chooses it: it is the mode of
+      the account that a simulator provides.
+    """
 
     DRY = "DRY"
     LIVE = "LIVE"
+    DEMO = "DEMO"
 
 
 DISARMED = "DISARMED"

@@ -84,7 +84,7 @@ class ApprovalHandler:
         """
         found = await self._ledger.intents.takeover(
             self._account,
-            self._context.settings.mode.execution_mode,
+            self._context.account.mode,
             at=self._context.clock.now(),
             worker=self._context.worker,
         )
@@ -108,7 +108,7 @@ class ApprovalHandler:
         settings = self._context.settings
         owner = Owner(
             account=self._account,
-            mode=settings.mode.execution_mode,
+            mode=self._context.account.mode,
             worker=self._context.worker,
             fence=fence,
             call_s=settings.venue.placement_timeout_s + PLACEMENT_MARGIN_S,

@@ -26,12 +26,14 @@ from sqlalchemy import (
     text,
 )
 
+from keter.domain.accounts import LONGEST_ACCOUNT
 from keter.domain.bets import OPEN, BetState
 from keter.domain.tickets import TicketStatus
+from keter.domain.trading import ExecutionMode
 from keter.ledger.columns import JsonText, PackedJson, RowId, UtcTime
 from keter.ledger.statements import words, written_out
 
-REVISION = "0006"
+REVISION = "0007"
 
 metadata = MetaData(
     naming_convention={
@@ -59,7 +61,7 @@ bets = Table(
     Column("intent_id", String(40), primary_key=True),
     Column("decision_id", String(64), nullable=False, unique=True),
     Column("trace_id", String(64), nullable=False, index=True),
-    Column("account", String(64), nullable=False),
+    Column("account", String(LONGEST_ACCOUNT), nullable=False),
     Column("mode", String(8), nullable=False),
     Column("venue", String(32), nullable=False),
     Column("venue_key", Text, nullable=False),
@@ -95,7 +97,7 @@ bets = Table(
     CheckConstraint("stake_minor > 0", name="stake_positive"),
     CheckConstraint("placed_stake_minor >= 0", name="placed_not_negative"),
     CheckConstraint(f"state IN ({words(BetState)})", name="state_known"),
-    CheckConstraint("mode IN ('DRY', 'LIVE')", name="mode_known"),
+    CheckConstraint(f"mode IN ({words(ExecutionMode)})", name="mode_known"),
     Index("ix_bets_mode_state_created_at", "mode", "state", "created_at"),
     Index("ix_bets_mode_created_at", "mode", "created_at"),
     Index("ix_bets_mode_settled_at", "mode", "settled_at"),
@@ -138,7 +140,7 @@ transitions = Table(
 fences = Table(
     "fences",
     metadata,
-    Column("resource", String(96), primary_key=True),
+    Column("resource", String(LONGEST_ACCOUNT + 16), primary_key=True),
     Column("fence", BigInteger, nullable=False),
     Column("worker", String(96), nullable=False),
     Column("at", UtcTime, nullable=False),
@@ -183,7 +185,7 @@ account_history = Table(
     "account_history",
     metadata,
     Column("id", RowId, primary_key=True, autoincrement=True),
-    Column("account", String(64), nullable=False),
+    Column("account", String(LONGEST_ACCOUNT), nullable=False),
     Column("currency", String(3), nullable=False),
     Column("credit_minor", BigInteger, nullable=False),
     Column("outstanding_minor", BigInteger, nullable=False),
@@ -252,7 +254,7 @@ Index(
 foreign_tickets = Table(
     "foreign_tickets",
     metadata,
-    Column("account", String(64), primary_key=True),
+    Column("account", String(LONGEST_ACCOUNT), primary_key=True),
     Column("mode", String(8), primary_key=True),
     Column("ticket_key", Text, primary_key=True),
     Column("reference", Text, nullable=False),
@@ -284,7 +286,7 @@ paper_tickets = Table(
     "paper_tickets",
     metadata,
     Column("ticket_id", String(40), primary_key=True),
-    Column("account", String(64), nullable=False),
+    Column("account", String(LONGEST_ACCOUNT), nullable=False),
     Column("reference", String(40), nullable=False, index=True),
     Column("book", Text, nullable=False),
     Column("odds", Text, nullable=False),
@@ -334,7 +336,7 @@ totals = Table(
     metadata,
     Column("id", RowId, primary_key=True, autoincrement=True),
     Column("book", String(8), nullable=False),
-    Column("owner", String(64), nullable=False),
+    Column("owner", String(LONGEST_ACCOUNT), nullable=False),
     Column("state", String(16), nullable=False),
     Column("number", BigInteger, nullable=False),
     Column("pnl_minor", BigInteger, nullable=False),

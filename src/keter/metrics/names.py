@@ -46,7 +46,7 @@ GROUPS: dict[str, tuple[Spec, ...]] = {
         _gauge("build_info", "Always 1; the version in its label.", "version"),
         _gauge(
             "run_info",
-            "Always 1; execution mode (DRY or LIVE), currency of every amount, zone of the betting"
+            "Always 1; mode (DRY, LIVE or DEMO), currency of every amount, zone of the betting"
             " day.",
             "mode",
             "currency",

@@ -9,8 +9,10 @@ from keter.bus.connection import Bus
 from keter.bus.state.events import FixtureStore
 from keter.bus.state.sessions import SessionStore, ThrottleStore
 from keter.clock import Clock
+from keter.domain.accounts import Account
 from keter.domain.markets import Phase
 from keter.domain.money import to_minor
+from keter.domain.trading import ExecutionMode
 from keter.settings import Settings
 from keter.trust import require_safe_transport
 from keter.venues.asianodds.factory import FeedOptions, OpenVenue, Stores, open_venue
@@ -27,6 +29,7 @@ from keter.venues.paper.stores import PaperLedger
 
 def open_bet_venue(
     settings: Settings,
+    account: Account,
     bus: Bus,
     ledger: PaperLedger,
     clock: Clock,
@@ -34,44 +37,46 @@ def open_bet_venue(
     intended: IntendedOf | None = None,
     rng: random.Random | None = None,
 ) -> BetVenue:
-    """Return the account's venue in LIVE, the paper gateway around it in DRY; close it.
+    """Return the account's venue in LIVE, else the paper gateway around it; close it.
 
     Nothing is sent before the first call. The session belongs to the ingest process: this side
     only follows it. ``intended`` returns the selection behind one of our references. ``rng`` draws
     the simulated fills of DRY.
     Raises ConfigurationError where LIVE would send the password in clear.
     """
-    venue = open_account(settings, shared_stores(bus), clock, owner=False, intended=intended).venue
-    if settings.live:
+    stores = shared_stores(bus)
+    venue = open_account(settings, account, stores, clock, owner=False, intended=intended).venue
+    if account.mode is ExecutionMode.LIVE:
         return venue
-    account = PaperAccount(
-        name=settings.venue.ao_user,
+    paper = PaperAccount(
+        name=account.key,
         bankroll_minor=to_minor(settings.stake.bankroll),
-        currency=settings.mode.account_currency,
+        currency=account.currency,
         zone=settings.mode.zone,
         slippage_limit_pct=settings.router.slippage_limit_pct,
     )
-    return PaperGateway(venue, ledger, settings.paper, account, clock=clock, rng=rng)
+    return PaperGateway(venue, ledger, settings.paper, paper, clock=clock, rng=rng)
 
 
 @asynccontextmanager
 async def open_price_source(
-    settings: Settings, bus: Bus, clock: Clock
+    settings: Settings, account: Account, bus: Bus, clock: Clock
 ) -> AsyncIterator[PriceSource]:
-    """Open the feed of the account in the settings, for as long as the context lasts.
+    """Open the feed of an account of the settings, for as long as the context lasts.
 
     It owns the session, so only the holder of the ingest lease may open it.
     Raises ConfigurationError where LIVE would send the password in clear.
     """
-    account = open_account(settings, shared_stores(bus), clock, owner=True)
+    opened = open_account(settings, account, shared_stores(bus), clock, owner=True)
     try:
-        yield account.source
+        yield opened.source
     finally:
-        await account.aclose()
+        await opened.aclose()
 
 
 def open_account(
     settings: Settings,
+    account: Account,
     stores: Stores,
     clock: Clock,
     *,
@@ -81,7 +86,7 @@ def open_account(
     final_after: timedelta = FINAL_AFTER,
     transport: Transport | None = None,
 ) -> OpenVenue:
-    """Open the account of ``settings.venue``; see ``open_venue`` for what the arguments mean.
+    """Open an account of the settings; see ``open_venue`` for what the arguments mean.
 
     ``feed_interval_s`` is for a server with other limits than the real one; ``final_after``: see
     ``scores``.
@@ -95,6 +100,7 @@ def open_account(
         final_after=final_after,
     )
     return open_venue(
+        account.key,
         settings.venue,
         session_hosts(settings),
         feed,

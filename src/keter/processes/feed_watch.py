@@ -32,7 +32,7 @@ class FeedWatch:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._account = context.settings.venue.ao_user
+        self._account = context.account.key
         self._good_at = dict.fromkeys(Phase, context.clock.monotonic())
         self._source: PriceSource | None = None
         self._counted: Counter[str] = Counter()

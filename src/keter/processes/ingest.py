@@ -11,6 +11,7 @@ from keter.bus.connection import Bus
 from keter.bus.locks import Lease
 from keter.clock import Clock
 from keter.context import Context
+from keter.domain.accounts import Account
 from keter.opening.venues import open_price_source
 from keter.processes.feed_watch import FeedWatch
 from keter.processes.leader import run_as_leader
@@ -23,12 +24,12 @@ from keter.venues.base import PriceSource, VenueError, VenueRejectedError, Venue
 # The same again is refused again, and too many logins lock an account.
 REJECTED_WAIT_S = 30.0
 
-OpenSource = Callable[[Settings, Bus, Clock], AbstractAsyncContextManager[PriceSource]]
+OpenSource = Callable[[Settings, Account, Bus, Clock], AbstractAsyncContextManager[PriceSource]]
 
 
 async def run(context: Context, open_source: OpenSource = open_price_source) -> None:
     """Feed Redis while holding the account's lease, until asked to stop."""
-    account = context.settings.venue.ao_user
+    account = context.account.key
 
     async def body(_lease: Lease) -> None:
         await Ingest(context, open_source).run()
@@ -58,7 +59,10 @@ class Ingest:
             began_at = self._context.clock.now()
             try:
                 async with self._open_source(
-                    self._context.settings, self._context.bus, self._context.clock
+                    self._context.settings,
+                    self._context.account,
+                    self._context.bus,
+                    self._context.clock,
                 ) as source:
                     self._watch.follow(source)
                     async for update in source.updates():

@@ -34,7 +34,7 @@ class Publisher:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._account = context.settings.venue.ao_user
+        self._account = context.account.key
         # By phase: since when books are counted, and when each was last on the feed (in ms).
         self._books: dict[Phase, tuple[int, dict[str, int]]] = {}
         self._pipe: Pipe = context.pipe(None)

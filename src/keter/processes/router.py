@@ -41,7 +41,7 @@ from keter.venues.base import BetVenue
 async def run(context: Context) -> None:
     """Route until asked to stop."""
     ledger = await open_settings_ledger(context.settings, clock=context.clock)
-    venue = open_bet_venue(context.settings, context.bus, ledger, context.clock)
+    venue = open_bet_venue(context.settings, context.account, context.bus, ledger, context.clock)
     try:
         await route(context, ledger, venue)
     finally:
@@ -54,7 +54,7 @@ async def route(context: Context, ledger: Ledger, venue: BetVenue) -> None:
 
     An ownership begins anew whenever the lease or the ledger was lost.
     """
-    account = context.settings.venue.ao_user
+    account = context.account.key
     backoff = retry_pauses()
 
     async def body(lease: Lease) -> None:

@@ -31,9 +31,9 @@ async def find_run(bus: Bus, settings: Settings, process: str, clock: Clock) -> 
     ledger_id = record.run.ledger_id
     if process in OF_THE_LEDGER:
         ledger_id = await _ledger_of(settings, clock)
-    account = own.account if process in OF_THE_ACCOUNT else record.run.account
+    accounts = own.accounts if process in OF_THE_ACCOUNT else record.run.accounts
     if problem := _unlike(
-        record.run, msgspec.structs.replace(own, ledger_id=ledger_id, account=account)
+        record.run, msgspec.structs.replace(own, ledger_id=ledger_id, accounts=accounts)
     ):
         raise ConfigurationError(
             f"{process} cannot join the run on {record.run.machine} that owns this Redis:"
@@ -57,6 +57,6 @@ def _unlike(owner: Run, own: Run) -> str | None:
         return f"it is {own.mode.value}, the run is {owner.mode.value}"
     if owner.fingerprint != own.fingerprint:
         return "its settings are not those in force there"
-    if owner.account != own.account:
+    if owner.accounts != own.accounts:
         return "its account is another one"
     return "its ledger is another one" if owner.ledger_id != own.ledger_id else None

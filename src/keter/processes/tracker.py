@@ -31,7 +31,12 @@ async def run(context: Context) -> None:
     ledger = await open_settings_ledger(context.settings, clock=context.clock)
     selections = KnownSelections()
     venue = open_bet_venue(
-        context.settings, context.bus, ledger, context.clock, intended=selections
+        context.settings,
+        context.account,
+        context.bus,
+        ledger,
+        context.clock,
+        intended=selections,
     )
     try:
         await track(context, ledger, venue, selections)
@@ -59,7 +64,7 @@ class Tracker:
     ) -> None:
         self._context = context
         settings = context.settings
-        results = partial(results_since_pause, ledger, settings.mode.execution_mode)
+        results = partial(results_since_pause, ledger, context.account.mode)
         fair_odds = partial(_fair_odds, settings)
         self.passes = Passes(context, ledger, venue, selections, results, fair_odds)
 

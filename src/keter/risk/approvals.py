@@ -45,7 +45,7 @@ class Approvals:
         self._context = context
         self._ledger = ledger
         self._keeper = keeper
-        self._account = context.settings.venue.ao_user
+        self._account = context.account.key
         self._permission = Permission(
             context.bus, context.settings, context.clock, self._account, context.run.mark
         )
@@ -111,7 +111,7 @@ class Approvals:
     async def _settled_on(self, event_uid: str) -> int:
         """Return how many settled bets the event has, at most MAX_BETS_PER_EVENT."""
         limit = self._context.settings.risk.max_bets_per_event
-        mode = self._context.settings.mode.execution_mode
+        mode = self._context.account.mode
         bets = BetFilter(mode=mode, event_uid=event_uid, states=SETTLED)
         return len(await self._ledger.intents.list_bets(bets, limit=limit))
 

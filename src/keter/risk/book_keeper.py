@@ -52,7 +52,7 @@ class BookKeeper:
         self._lease = lease
         self._server_life = server_life
         self._server: str | None = None
-        self._mode = context.settings.mode.execution_mode
+        self._mode = context.account.mode
         self._ledger_watch = LedgerWatch(context, ledger)
         self._run = context.run.mark.text
         zone, life_s = context.settings.mode.zone, context.settings.risk.reservation_ttl_s

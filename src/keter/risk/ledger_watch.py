@@ -29,7 +29,7 @@ class LedgerWatch:
     def __init__(self, context: Context, ledger: Ledger) -> None:
         self._context = context
         self._ledger = ledger
-        self._account = context.settings.venue.ao_user
+        self._account = context.account.key
         # True at first: an earlier process may have raised the alert.
         self._may_be_raised = True
 

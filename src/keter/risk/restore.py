@@ -70,7 +70,7 @@ async def _arming(context: Context, ledger: Ledger) -> None:
 
     The halt may have been commanded without Redis.
     """
-    account = context.settings.venue.ao_user
+    account = context.account.key
     arming = await read_arming(context.bus, account, context.run.mark)
     if arming is None:
         return

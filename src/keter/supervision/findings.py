@@ -60,7 +60,7 @@ async def look_at_settings(settings: Settings, clock: Clock) -> list[Finding]:
     check_live(settings, clock)
     check_bind(settings)
     changed = sorted(name for name, source in settings.sources.items() if source != "default")
-    mode = settings.mode.execution_mode.value
+    mode = settings.account.mode.value
     text = f"{mode}; {len(changed)} from .env or the environment: {', '.join(changed) or 'none'}"
     found = [Finding("settings", Grade.OK, text)]
     if settings.env_file is not None and (warning := loose_permissions(settings.env_file)):

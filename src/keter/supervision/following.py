@@ -77,11 +77,11 @@ def _follow(settings: Settings, clock: Clock, why: KeterError) -> str:
         found = asyncio.run(_open_bets(settings, clock))
     except LedgerUnavailableError as e:
         raise UnavailableError(f"{why} Whether LIVE bets are open is not known: {e}") from e
-    ours = found.pop(settings.venue.ao_user, 0)
+    ours = found.pop(settings.account.key, 0)
     if ours:
         return following_text(ours, str(why))
     others = "".join(
-        f" {n} open LIVE bets of {account} wait for its AO_USER and AO_PASS."
+        f" {n} open LIVE bets of {account} wait for its user name and password."
         for account, n in found.items()
     )
     if why.exit_code is ExitCode.PERMISSION:
@@ -98,6 +98,6 @@ async def _open_bets(settings: Settings, clock: Clock) -> dict[str, int]:
         return {}
     ledger = await open_settings_ledger(settings, clock=clock)
     try:
-        return await ledger.intents.may_be_at_venue(settings.mode.execution_mode)
+        return await ledger.intents.may_be_at_venue(settings.account.mode)
     finally:
         await ledger.aclose()

@@ -34,8 +34,6 @@ class SandboxPlan:
     """The simulated venue, and the settings that make the workers use it."""
 
     port: int
-    user: str
-    password: str
     service: str
     seed: int
     speed: float
@@ -48,26 +46,18 @@ class SandboxPlan:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        url = f"http://{LOOPBACK}:{self.port}/{self.service}"
-        return {"AO_BASE_URL": url, "AO_USER": self.user, "AO_PASS": self.password}
+        return {"AO_BASE_URL": f"http://{LOOPBACK}:{self.port}/{self.service}"}
 
 
 def plan_sandbox(settings: Settings) -> SandboxPlan | None:
     """Return the sandbox for settings without an account, else None."""
     if not settings.uses_sandbox:
         return None
-    from keter.venues.asianodds.simulator.config import DEMO_ACCOUNT, SERVICE
+    from keter.venues.asianodds.simulator.config import SERVICE
 
     conf = settings.sandbox
     port = conf.sandbox_port or free_port()
-    return SandboxPlan(
-        port,
-        DEMO_ACCOUNT.user,
-        DEMO_ACCOUNT.password,
-        SERVICE,
-        conf.sandbox_seed,
-        conf.sandbox_speed,
-    )
+    return SandboxPlan(port, SERVICE, conf.sandbox_seed, conf.sandbox_speed)
 
 
 def keter_command(*arguments: str) -> tuple[str, ...]:
@@ -131,12 +121,14 @@ def _mode_text(settings: Settings, following: str | None) -> str:
         return f"LIVE: {following}"
     if settings.live:
         return "LIVE: bets real money once armed (`keter arm`)"
+    if settings.uses_sandbox:
+        return "DEMO: a simulated bookmaker, bets on paper only, no money moves"
     return "DRY: bets on paper only, no money moves"
 
 
 def _venue_text(settings: Settings, sandbox: SandboxPlan | None) -> str:
     if sandbox is None:
-        return f"{settings.venue.ao_base_url} as {settings.venue.ao_user}"
+        return settings.venue.description
     return (
         f"sandbox bookmaker on {LOOPBACK}:{sandbox.port}, since .env names no AsianOdds account"
         " (AO_USER)"

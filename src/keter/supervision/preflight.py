@@ -8,6 +8,7 @@ import os
 import socket
 
 from keter.clock import Clock
+from keter.domain.accounts import Account
 from keter.errors import ConfigurationError, UnavailableError, UsageError
 from keter.license.keeper import LicenseKeeper
 from keter.settings import Settings
@@ -123,7 +124,7 @@ def check_credentials(settings: Settings) -> None:
 
     Raises ConfigurationError.
     """
-    if settings.live and not (settings.venue.ao_user and settings.venue.ao_pass.get_secret_value()):
+    if settings.live and settings.venue.simulated:
         raise ConfigurationError(
             "LIVE needs an account: set AO_USER and AO_PASS, or EXECUTION_MODE=DRY."
         )
@@ -141,7 +142,7 @@ def check_permission(settings: Settings, clock: Clock) -> None:
     LicenseKeeper(settings, clock).require()
 
 
-def armable(settings: Settings, clock: Clock) -> str:
+def armable(settings: Settings, clock: Clock) -> Account:
     """Return the account whose LIVE bets may be allowed now.
 
     Raises UsageError in DRY, which needs no arming, and as ``check_live``.
@@ -149,4 +150,4 @@ def armable(settings: Settings, clock: Clock) -> str:
     if not settings.live:
         raise UsageError("arming is for LIVE; EXECUTION_MODE is DRY and needs none")
     check_live(settings, clock)
-    return settings.venue.ao_user
+    return settings.account

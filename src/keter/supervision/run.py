@@ -68,23 +68,19 @@ def instance_of(data_dir: Path, ids: Ids, machine: str) -> str:
     return made.instance_id
 
 
-def new_run(settings: Settings, ids: Ids, *, account: str, ledger_id: str) -> Run:
-    """Return a run that begins now.
-
-    ``account`` is the one in force, the sandbox's where the settings name none.
+def new_run(settings: Settings, ids: Ids, *, ledger_id: str) -> Run:
+    """Return a run that begins now, on the accounts that the settings name.
 
     Raises as ``instance_of``.
     """
     machine = machine_name()
     instance_id = instance_of(settings.mode.data_dir, ids, machine)
-    mode = settings.mode.execution_mode
-    return Run(ids(), instance_id, machine, mode, account, ledger_id, fingerprint(settings))
+    return Run(ids(), instance_id, machine, settings.accounts, ledger_id, fingerprint(settings))
 
 
 def single(settings: Settings) -> Run:
     """Return the run of a process that was started by itself, without `keter up`."""
-    mode = settings.mode.execution_mode
-    return Run(NOBODY, "", machine_name(), mode, settings.venue.ao_user, "", fingerprint(settings))
+    return Run(NOBODY, "", machine_name(), settings.accounts, "", fingerprint(settings))
 
 
 def fingerprint(settings: Settings) -> str:

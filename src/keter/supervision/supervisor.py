@@ -111,8 +111,7 @@ class Supervisor:
             identity = await ledger.identity()
         finally:
             await ledger.aclose()
-        account = self._sandbox.user if self._sandbox is not None else self._settings.venue.ao_user
-        run = new_run(self._settings, self._ids, account=account, ledger_id=identity.ledger_id)
+        run = new_run(self._settings, self._ids, ledger_id=identity.ledger_id)
         shared = ledger_is_shared(self._settings)
         ownership = Ownership(
             self._settings, run, self._clock, self._on_disk, several_machines=shared
@@ -168,7 +167,7 @@ class Supervisor:
         log.info(
             "started",
             version=__version__,
-            mode=self._settings.mode.execution_mode.value,
+            mode=self._settings.account.mode.value,
             pids=self._fleet.pids(),
         )
 

@@ -84,6 +84,7 @@ async def open_account() -> AsyncIterator[OpenAccount]:
             transport = Impatient() if impatient else None
             venue = venues.open_account(
                 settings,
+                settings.account,
                 shared,
                 clock,
                 owner=owner,

@@ -20,6 +20,7 @@ from keter.domain.trading import ExecutionMode
 from keter.license.token import issue, load_private_key, new_key
 from keter.risk.permission import Permission
 from tests.integration.dashboard.conftest import Console, StartConsole
+from tests.integration.test_control import ACC
 from tests.kit.console_seed import seed_bus, seed_ledger
 from tests.kit.execution import LIVE_RUN, own_redis
 from tests.kit.support import eventually
@@ -31,7 +32,7 @@ LOCKED = {
     "DASH_PASSWORD_HASH": CHEAP.hash(PASSWORD),
     "DASH_VIEWER_PASSWORD_HASH": CHEAP.hash(VIEWERS),
 }
-ARM = {"action": "arm", "target": "acc", "reason": "open the day"}
+ARM = {"action": "arm", "target": ACC, "reason": "open the day"}
 LIMITS = {name.upper(): "50" for name in LIVE_LIMITS}
 
 
@@ -141,7 +142,7 @@ async def test_live_that_may_bet_and_dry_follow_nothing_only(start_console: Star
 async def missing(console: Console) -> str | None:
     """Return what keeps guard and router from betting LIVE."""
     return await Permission(
-        console.bus, console.settings, console.context.clock, "acc", LIVE_RUN.mark
+        console.bus, console.settings, console.context.clock, ACC, LIVE_RUN.mark
     ).missing()
 
 
@@ -177,10 +178,10 @@ async def test_what_the_page_arms_lets_guard_and_router_bet_until_it_is_disarmed
         (200, "acc is armed", True)
     }
     assert await missing(ready) is None
-    arming = await read_arming(ready.bus, "acc", LIVE_RUN.mark)
+    arming = await read_arming(ready.bus, ACC, LIVE_RUN.mark)
     assert arming is not None
     assert arming.actor == "operator@127.0.0.1"
-    command = await prepared(ready, {"action": "disarm", "target": "acc"})
+    command = await prepared(ready, {"action": "disarm", "target": ACC})
     assert command["needs"] == []
     assert (await ready.post(COMMIT, {"token": command["token"]}))[0] == 200
     assert await missing(ready) == "arming"
@@ -266,13 +267,13 @@ async def test_live_cannot_be_armed_from_a_page_without_a_password(console: Cons
 @pytest.mark.parametrize(
     ("environ", "target", "why"),
     [
-        ({}, "acc", "EXECUTION_MODE is DRY"),
-        (live(), "acc", "MAX_STAKE"),
-        (live() | LIMITS | {"KETER_LICENSE_KEY": ""}, "acc", "there is no licence"),
-        (live(timedelta(hours=-0.5)) | LIMITS, "acc", "ended"),
-        (live() | LIMITS | {"LICENSE_PUBLIC_KEY": new_key()[1]}, "acc", "licence"),
+        ({}, ACC, "EXECUTION_MODE is DRY"),
+        (live(), ACC, "MAX_STAKE"),
+        (live() | LIMITS | {"KETER_LICENSE_KEY": ""}, ACC, "there is no licence"),
+        (live(timedelta(hours=-0.5)) | LIMITS, ACC, "ended"),
+        (live() | LIMITS | {"LICENSE_PUBLIC_KEY": new_key()[1]}, ACC, "licence"),
         (live() | LIMITS, "other", "not the account"),
-        (live() | LIMITS | {"AO_USER": "", "AO_PASS": ""}, "acc", "LIVE needs an account"),
+        (live() | LIMITS | {"AO_USER": "", "AO_PASS": ""}, ACC, "LIVE needs an account"),
     ],
     ids=["dry", "limits", "no-licence", "ended", "foreign-licence", "account", "credentials"],
 )

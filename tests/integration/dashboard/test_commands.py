@@ -319,7 +319,7 @@ async def test_asking_too_often_is_slowed_down_but_never_what_stops_or_lowers(
     assert [status for status, _ in asked] == [200] * 60 + [429]
     stops = [
         LOWER,
-        {"action": "disarm", "target": "acc"},
+        {"action": "disarm", "target": "asianodds:acc"},
         {"action": "reduce"},
         {"action": "pause"},
         {"action": "halt"},

@@ -22,7 +22,7 @@ from keter.ledger.address import parse_url
 from keter.ledger.database import make_engine
 from keter.ledger.migrate import SCRIPTS, migrate
 from keter.ledger.schema import REVISION, metadata
-from tests.kit.execution import NOW, an_intent
+from tests.kit.execution import ACCOUNT, NOW, USER, an_intent
 from tests.kit.ledger_contract import check_order_of_old_commands, write_old_commands
 
 
@@ -60,11 +60,12 @@ async def test_every_earlier_schema_comes_up_to_date_and_keeps_its_rows(
     engine = make_engine(parse_url(url_of(path)), read_only=False)
     migrate(engine, revision)
     engine.dispose()
-    expected = await fill_plainly(path)
+    # Accounts have a venue before their name since revision 0007.
+    expected = await fill_plainly(path, USER if revision < "0007" else ACCOUNT)
     ledger = await open_ledger(url_of(path), clock=ManualClock(NOW))
     found = await ledger.intents.open_bets(ExecutionMode.DRY)
     assert [bet.intent.intent_id for bet in found] == expected
-    assert len(await ledger.paper.since("TESTER", NOW)) == 1
+    assert len(await ledger.paper.since(ACCOUNT, NOW)) == 1
     (command,) = await ledger.commands.recent()
     assert (command.result, command.value_before, command.value_after) == (
         "MAX_STAKE is 5",
@@ -76,12 +77,12 @@ async def test_every_earlier_schema_comes_up_to_date_and_keeps_its_rows(
     await ledger.aclose()
 
 
-async def fill_plainly(path: Path) -> list[str]:
+async def fill_plainly(path: Path, account: str) -> list[str]:
     """Write a bet with its trail, a command and a paper ticket with the columns that the file has,
     as its version would.
     """
     whole = await open_ledger(url_of(path.with_name("whole.db")), clock=ManualClock(NOW))
-    await whole.intents.create(an_intent("old"), worker="w")
+    await whole.intents.create(an_intent("old", account=account), worker="w")
     await whole.aclose()
     with sqlite3.connect(path.with_name("whole.db")) as source, sqlite3.connect(path) as target:
         source.row_factory = sqlite3.Row
@@ -100,8 +101,9 @@ async def fill_plainly(path: Path) -> list[str]:
         target.execute(
             "INSERT INTO paper_tickets (ticket_id, account, reference, book, odds, stake_minor,"
             " event_uid, league, home, away, kickoff, market_id, side, placed_at, decided_at,"
-            " refused, message) VALUES ('p', 'TESTER', 'ktold', 'IBC', '2.2', 1000, 'e', 'l', 'h',"
-            " 'a', 0, 'ft.ou.2.5', 'over', 0, 0, 0, '')"
+            " refused, message) VALUES ('p', ?, 'ktold', 'IBC', '2.2', 1000, 'e', 'l', 'h',"
+            " 'a', 0, 'ft.ou.2.5', 'over', 0, 0, 0, '')",
+            (account,),
         )
     source.close()
     target.close()

@@ -30,7 +30,7 @@ async def test_dry_bets_go_to_the_paper_gateway_and_nowhere_else(
 ) -> None:
     settings, clock = settings_for(tmp_path, EXECUTION_MODE=mode), ManualClock(NOW)
     ledger = await open_settings_ledger(settings, clock=clock)
-    venue = open_bet_venue(settings, absent("not asked"), ledger, clock)
+    venue = open_bet_venue(settings, settings.account, absent("not asked"), ledger, clock)
     assert type(venue) is kind
     await venue.aclose()
     await ledger.aclose()
@@ -43,8 +43,9 @@ async def test_the_size_of_an_answer_is_the_settings_or_the_machines(tmp_path: P
         ({"MAX_ANSWER_MB": 1.5}, 1_500_000),
         ({}, int(answer_mb(0, memory_bytes()) * MB)),
     ):
+        settings = settings_for(tmp_path, **names)
         opened = open_account(
-            settings_for(tmp_path, **names), Stores(local, local, local), clock, owner=True
+            settings, settings.account, Stores(local, local, local), clock, owner=True
         )
         assert opened.venue._client._transport._max_body_bytes == most
         await opened.aclose()

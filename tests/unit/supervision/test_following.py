@@ -21,7 +21,7 @@ from keter.supervision.following import following_text, obstacle, start_followin
 from keter.supervision.launch import banner
 from keter.supervision.preflight import armable
 from keter.supervision.up import why_following_only
-from tests.kit.execution import ACCOUNT, an_event, an_intent
+from tests.kit.execution import ACCOUNT, USER, an_event, an_intent
 from tests.kit.ledger_contract import WAY_TO
 from tests.unit.supervision.test_preflight import LIMITS
 
@@ -39,7 +39,7 @@ def token(days: float = 1) -> str:
 
 READY = {
     "EXECUTION_MODE": "LIVE",
-    "AO_USER": ACCOUNT,
+    "AO_USER": USER,
     "AO_PASS": "p",
     **LIMITS,
     "KETER_LICENSE_KEY": token(),
@@ -159,7 +159,7 @@ def test_nothing_is_followed_without_credentials_and_the_bets_that_wait_for_them
 ) -> None:
     put_bets(tmp_path, S.RUNNING, count=3)
     with pytest.raises(
-        ConfigurationError, match=f"AO_PASS.* 3 open LIVE bets of {ACCOUNT} wait for its AO_USER"
+        ConfigurationError, match=f"AO_PASS.* 3 open LIVE bets of {ACCOUNT} wait for its user name"
     ):
         start_following(settings(tmp_path, {"AO_USER": "", "AO_PASS": ""}), CLOCK)
 

@@ -10,7 +10,6 @@ import pytest
 
 from keter.domain.processes import RECORDING
 from keter.domain.runs import Run
-from keter.domain.trading import ExecutionMode
 from keter.errors import ConfigurationError
 from keter.settings import Settings, entries, load_settings
 from keter.supervision.handover import Handover, hand_over, receive
@@ -34,9 +33,7 @@ def settings(**changes: str) -> Settings:
 
 
 def run_of(read: Settings) -> Run:
-    return Run(
-        "run-1", "instance-1", "host", ExecutionMode.LIVE, "tester", "ledger-1", fingerprint(read)
-    )
+    return Run("run-1", "instance-1", "host", read.accounts, "ledger-1", fingerprint(read))
 
 
 def through_a_pipe(line: bytes) -> Handover:

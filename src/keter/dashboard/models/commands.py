@@ -22,7 +22,7 @@ class SessionAnswer(Model):
     login_required: bool
     name: str | None
     role: Literal["viewer", "operator"] | None
-    mode: Literal["DRY", "LIVE"]
+    mode: Literal["DEMO", "DRY", "LIVE"]
     host: str
     version: str
     password_set: bool

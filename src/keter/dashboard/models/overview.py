@@ -41,7 +41,7 @@ class StatusAnswer(Model):
     DRY. ``state`` is DISARMED where betting is active and LIVE is not armed.
     """
 
-    mode: Literal["DRY", "LIVE"]
+    mode: Literal["DEMO", "DRY", "LIVE"]
     state: str | None
     following: str | None
     armed: bool | None
@@ -61,7 +61,7 @@ class Server(Model):
     started_at: datetime
     zone: str
     currency: str
-    mode: Literal["DRY", "LIVE"]
+    mode: Literal["DEMO", "DRY", "LIVE"]
     account: str
     sandbox: bool
 
@@ -209,7 +209,7 @@ class BetRow(Model):
     trace_id: str
     at: datetime
     updated_at: datetime
-    mode: Literal["DRY", "LIVE"]
+    mode: Literal["DEMO", "DRY", "LIVE"]
     state: str
     event_uid: str
     sport: str

@@ -218,7 +218,7 @@ class Alerts(Model):
 
 
 class PerformanceQuery(Model):
-    mode: Literal["DRY", "LIVE"] | None = None
+    mode: Literal["DEMO", "DRY", "LIVE"] | None = None
     days: Annotated[int, Field(ge=1, le=366)] = 30
     by: Literal["book", "sport", "market", "league", "edge", "day"] = "book"
 
@@ -237,7 +237,7 @@ class PerformanceRow(Model):
 
 
 class Performance(Model):
-    mode: Literal["DRY", "LIVE"]
+    mode: Literal["DEMO", "DRY", "LIVE"]
     days: int
     by: str
     total: PerformanceRow

@@ -85,11 +85,11 @@ effect(() => {
   document.documentElement.dataset.colours = colours;
 });
 effect(() => {
-  const live = store.sections.server.value?.mode === 'LIVE';
-  document.documentElement.dataset.mode = live ? 'live' : 'dry';
+  const mode = store.sections.server.value?.mode ?? 'DRY';
+  document.documentElement.dataset.mode = mode.toLowerCase();
   const alerts = openAlerts();
   const pnl = store.sections.money.value?.pnl_today;
-  const parts = [live ? 'LIVE' : 'DRY', pnl ? format.money(pnl) : null, alerts ? `${alerts} alert${alerts > 1 ? 's' : ''}` : null];
+  const parts = [mode, pnl ? format.money(pnl) : null, alerts ? `${alerts} alert${alerts > 1 ? 's' : ''}` : null];
   document.title = store.loaded.value ? parts.filter(Boolean).join(' \u00b7 ') : 'Keter';
   document.querySelector('link[rel=icon]').href = alerts ? '/static/favicon-alert.svg' : '/static/favicon.svg';
 });

@@ -4,7 +4,7 @@ import { html, signal, useEffect, useRef, useState } from './vendor/ui.js';
 import * as format from './format.js';
 import { get } from './api.js';
 import { route, sections } from './store.js';
-import { Age, Amount, BetState, Clock, Empty } from './parts.js';
+import { Age, Amount, BetState, Clock, Empty, ModeBadge } from './parts.js';
 
 const asked = signal(null);
 
@@ -80,7 +80,7 @@ function Trail({ id }) {
 function Facts({ order }) {
   const currency = sections.server.value?.currency ?? '';
   const fact = (name, value) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
-  return html`<p class="headline"><span class=${`mode ${order.mode.toLowerCase()}`}>${order.mode === 'LIVE' ? 'LIVE' : 'DRY RUN'}</span> <span><strong>${order.side_text}</strong> <span class="quiet">${order.market_text}</span></span> <${BetState} state=${order.state} /></p>
+  return html`<p class="headline"><${ModeBadge} mode=${order.mode} /> <span><strong>${order.side_text}</strong> <span class="quiet">${order.market_text}</span></span> <${BetState} state=${order.state} /></p>
   ${order.reason_text && html`<p class="why">${order.reason_text}</p>`}
   <dl class="facts">
     ${fact('League', order.league)}

@@ -3,7 +3,7 @@
 import { html, useEffect, useRef, useState } from './vendor/ui.js';
 import { post } from './api.js';
 import { loginNeeded, session } from './store.js';
-import { ModeBadge } from './shell.js';
+import { ModeBadge } from './parts.js';
 
 export function Login({ onLogin }) {
   const box = useRef(null);

@@ -108,3 +108,10 @@ export function Gauge({ pct, label }) {
 export function Scroller({ label, children, class: extra = '' }) {
   return html`<div class=${`scroller ${extra}`} role="group" aria-label=${label} tabindex="0">${children}</div>`;
 }
+
+const MODE_WORDS = { LIVE: 'LIVE', DRY: 'DRY RUN', DEMO: 'DEMO' };
+
+export function ModeBadge({ mode }) {
+  const title = mode === 'DEMO' ? 'A simulated bookmaker: neither prices nor money are real' : null;
+  return html`<span class=${`mode ${mode.toLowerCase()}`} title=${title}>${MODE_WORDS[mode]}</span>`;
+}

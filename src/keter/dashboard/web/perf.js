@@ -17,7 +17,7 @@ export function Performance() {
   const change = (name) => (event) => { location.hash = filterLink('perf', query, { [name]: event.target.value }); };
   const currency = sections.server.value?.currency ?? '';
   const tools = html`<div class="tools">
-    <select aria-label="Mode" value=${mode} onChange=${change('mode')}><option value="DRY">DRY bets</option><option value="LIVE">LIVE bets</option></select>
+    <select aria-label="Mode" value=${mode} onChange=${change('mode')}><option value="DRY">DRY bets</option><option value="LIVE">LIVE bets</option><option value="DEMO">DEMO bets</option></select>
     <select aria-label="Period" value=${chosen.days} onChange=${change('days')}><option value="1">last day</option><option value="7">7 days</option><option value="30">30 days</option><option value="90">90 days</option><option value="366">a year</option></select>
     <select aria-label="Group by" value=${chosen.by} onChange=${change('by')}>${BY.map(([value, name]) => html`<option key=${value} value=${value}>by ${name}</option>`)}</select>
   </div>`;

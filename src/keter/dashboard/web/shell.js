@@ -3,7 +3,7 @@
 import { html, useEffect, useRef, useState } from './vendor/ui.js';
 import * as format from './format.js';
 import { ageOf, link, loaded, loginNeeded, newVersion, now, redisDown, redisProblem, route, said, sections, session, shouted, silent, silentS, skewS, stale } from './store.js';
-import { Age, Clock } from './parts.js';
+import { Age, Clock, ModeBadge } from './parts.js';
 import { mayOperate, openForm, openResume, openStop } from './stop.js';
 
 const SCREENS = [['overview', 'Overview'], ['orders', 'Orders'], ['signals', 'Signals'], ['risk', 'Risk'], ['health', 'Health'], ['alerts', 'Alerts']];
@@ -29,10 +29,6 @@ export function stateWord(trading) {
   if (trading.mode === 'ACTIVE' && disarmed()) return ['NOT ARMED', 'warn'];
   const tone = { ACTIVE: 'ok', REDUCING: 'warn', PAUSED: 'warn', HALTED: 'critical' }[trading.mode];
   return [STATE_WORDS[trading.mode], tone];
-}
-
-export function ModeBadge({ mode }) {
-  return mode === 'LIVE' ? html`<span class="mode live">LIVE</span>` : html`<span class="mode dry">DRY RUN</span>`;
 }
 
 function Fact({ ok, name, value }) {

@@ -124,9 +124,7 @@ class AccountWatch:
                 least, most = least + stake, most + stake
             elif bet.state in _MAY_RUN:
                 most += max(stake, bet.intent.stake_minor)
-        for row in await self._ledger.foreign.open(
-            self._account, self._context.settings.mode.execution_mode
-        ):
+        for row in await self._ledger.foreign.open(self._account, self._context.account.mode):
             most += row.stake_minor
             least += row.stake_minor if row.status == TicketStatus.RUNNING.value else 0
         return least, most

@@ -41,7 +41,7 @@ class ForeignTickets:
         self._ledger = ledger
         self._alarms = alarms
         self._account = account
-        self._mode = context.settings.mode.execution_mode
+        self._mode = context.account.mode
         self._risk = RiskBook(context.bus, clock=context.clock, zone=context.settings.mode.zone)
         self._refuse = refuse
         self._denied: dict[str, int] = {}

@@ -62,7 +62,7 @@ class Passes:
         self._context = context
         self._ledger = ledger
         self._selections = selections
-        self._account = context.settings.venue.ao_user
+        self._account = context.account.key
         self._interval_s = context.settings.router.reconcile_interval_s
         self._quick_s = min(QUICK_S, self._interval_s)
         self._budget = QueryBudget(context.bus, context.clock, self._account, QUERIES_PER_MINUTE)
@@ -106,7 +106,7 @@ class Passes:
 
     async def _pass(self, started: float, *, with_account: bool) -> Pass | None:
         """Compare once; None if the venue's list could not be read."""
-        mode = self._context.settings.mode.execution_mode
+        mode = self._context.account.mode
         known = await self._ledger.intents.open_bets(mode, self._account)
         self._selections.learn(known)
         # Before the venue is asked: its bet lists may be down while its prices are not.

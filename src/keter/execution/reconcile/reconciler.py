@@ -80,7 +80,7 @@ class Reconciler:
         self._ledger = ledger
         self._venue = venue
         self._account = account
-        self._mode = context.settings.mode.execution_mode
+        self._mode = context.account.mode
         self._budget = budget
         self._apart_s = apart_s
         self._began = self._asked_at = context.clock.now()

@@ -95,7 +95,7 @@ class ExposureAudit:
         if state.day is None:
             return  # Redis lost the book: the guard rebuilds it from the ledger as a whole
         booked = {e.decision_id: e for e in state.exposures if e.status is ExposureStatus.BET}
-        mode, now = self._context.settings.mode.execution_mode, self._context.clock.now()
+        mode, now = self._context.account.mode, self._context.clock.now()
         open_bets = await self._ledger.intents.open_bets(mode)
         for bet in open_bets:
             missing = bet.intent.decision_id not in booked

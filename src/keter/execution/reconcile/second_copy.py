@@ -49,7 +49,7 @@ class SecondCopy:
         suspects = [ticket for ticket in open_tickets if ticket.reference in unknown]
         if not suspects:
             return
-        mode = self._context.settings.mode.execution_mode
+        mode = self._context.account.mode
         known = {row.ticket_key for row in await self._ledger.foreign.open(self._account, mode)}
         fresh = [ticket for ticket in suspects if ticket_key(ticket) not in known]
         if fresh:

@@ -9,6 +9,7 @@ from keter.domain.markets import Phase
 from keter.system.machine import MB, answer_mb, memory_bytes
 from keter.venues.asianodds.bounds import FeedBounds
 from keter.venues.asianodds.client import Client
+from keter.venues.asianodds.login import Login
 from keter.venues.asianodds.scores import FINAL_AFTER
 from keter.venues.asianodds.selections import IntendedOf
 from keter.venues.asianodds.session import SessionFollower, SessionOwner, Sessions
@@ -60,8 +61,9 @@ class OpenVenue:
 
 @dataclass(frozen=True, slots=True)
 class _Account:
-    """What every part of one account is made from."""
+    """What every part of one account is made from. ``key`` is its name in the stores."""
 
+    key: str
     settings: VenueSettings
     hosts: SessionHosts
     stores: Stores
@@ -72,11 +74,20 @@ class _Account:
         """Return the sessions: the owner's log in, all others follow through the stores."""
         venue, store = self.settings, self.stores.sessions
         if not owner:
-            return SessionFollower(venue.ao_user, store, self.clock, hosts=self.hosts)
-        return SessionOwner(
-            venue.ao_user,
-            venue.ao_pass.get_secret_value(),
+            return SessionFollower(self.key, store, self.clock, hosts=self.hosts)
+        user, password = venue.login
+        login = Login(
+            user,
+            password,
             venue.ao_base_url,
+            self.transport,
+            self.clock,
+            hosts=self.hosts,
+            timeout_s=venue.http_timeout_s,
+        )
+        return SessionOwner(
+            self.key,
+            login,
             self.transport,
             store,
             self.clock,
@@ -88,7 +99,7 @@ class _Account:
     def client(self, sessions: Sessions, feed_interval_s: Mapping[Phase, float]) -> Client:
         """Return the client that calls the account's methods within their limits."""
         return Client(
-            self.settings.ao_user,
+            self.key,
             self.transport,
             sessions,
             self.stores.throttles,
@@ -114,6 +125,7 @@ class _Account:
 
 
 def open_venue(
+    account: str,
     settings: VenueSettings,
     hosts: SessionHosts,
     feed: FeedOptions,
@@ -124,18 +136,18 @@ def open_venue(
     intended: IntendedOf | None = None,
     transport: Transport | None = None,
 ) -> OpenVenue:
-    """Open the account of ``settings``; nothing is sent before the first call.
+    """Open the account of ``settings``, named ``account`` in the stores and in what it returns.
 
-    ``owner`` logs in: one process per account, the holder of its ingest lease. The others follow
-    through the stores. ``intended`` returns the selection behind one of our references, for tickets
-    whose handicap sign is in doubt.
+    Nothing is sent before the first call. ``owner`` logs in: one process per account, the holder of
+    its ingest lease. The others follow through the stores. ``intended`` returns the selection
+    behind one of our references, for tickets whose handicap sign is in doubt.
     """
-    account = _Account(settings, hosts, stores, clock, transport or _transport(settings))
-    client = account.client(account.sessions(owner=owner), feed.interval_s)
+    parts = _Account(account, settings, hosts, stores, clock, transport or _transport(settings))
+    client = parts.client(parts.sessions(owner=owner), feed.interval_s)
     bets = AsianOddsVenue(
         client, clock, placement_timeout_s=settings.placement_timeout_s, intended=intended
     )
-    return OpenVenue(bets, account.source(client, feed))
+    return OpenVenue(bets, parts.source(client, feed))
 
 
 def _transport(settings: VenueSettings) -> Transport:

@@ -103,8 +103,7 @@ class SessionOwner:
     def __init__(
         self,
         account: str,
-        password: str,
-        base_url: str,
+        login: Login,
         transport: Transport,
         store: SessionStore,
         clock: Clock,
@@ -114,9 +113,7 @@ class SessionOwner:
         timeout_s: float = 15.0,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
-        self._login = Login(
-            account, password, base_url, transport, clock, hosts=hosts, timeout_s=timeout_s
-        )
+        self._login = login
         self._account = account
         self._transport = transport
         self._store = store

@@ -1,14 +1,22 @@
 """Settings of the AsianOdds account, and of the simulator that takes its place. Pure."""
 
-from typing import Annotated
+from decimal import Decimal
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
+from keter.domain.accounts import Account, AccountId
+from keter.domain.trading import ExecutionMode
 from keter.setting_kinds import Group, Seconds, Words, checked_books, is_address
 
-# Every column of the ledger for an account's name has this length.
-LONGEST_ACCOUNT = 64
+VENUE = "asianodds"
+LONGEST_USER = 64  # with the venue before it, it fits the ledger's columns for an account
+# The account of the simulator, and how it logs in there. No real account has this venue.
+SIMULATED = AccountId("sandbox", "demo")
+SIMULATED_USER, SIMULATED_PASSWORD = "SANDBOX", "sandbox"
+# The odds are net: AsianOdds takes no share of what is won.
+COMMISSION = Decimal(0)
 
 
 class VenueSettings(Group):
@@ -67,14 +75,45 @@ class VenueSettings(Group):
     @classmethod
     def _fits_the_ledger(cls, value: str) -> str:
         """Refuse a name with which PostgreSQL would refuse every bet: too long, or with a NUL."""
-        if len(value) > LONGEST_ACCOUNT:
+        if len(value) > LONGEST_USER:
             raise ValueError(
-                f"is longer than {LONGEST_ACCOUNT} characters, which is what the ledger holds of an"
+                f"is longer than {LONGEST_USER} characters, which is what the ledger holds of an"
                 " account's name"
             )
         if not value.isprintable():
             raise ValueError("holds a character that cannot be seen; an account's name has none")
         return value
+
+    @model_validator(mode="after")
+    def _user_and_password(self) -> Self:
+        if bool(self.ao_user) != bool(self.ao_pass.get_secret_value()):
+            raise ValueError(
+                "AO_USER and AO_PASS go together; leave both empty for the sandbox bookmaker"
+            )
+        return self
+
+    @property
+    def simulated(self) -> bool:
+        """True without a user name: the sandbox bookmaker takes the venue's place."""
+        return not self.ao_user
+
+    @property
+    def login(self) -> tuple[str, str]:
+        """User name and password, of the simulator where there are none. Never log them."""
+        if self.simulated:
+            return SIMULATED_USER, SIMULATED_PASSWORD
+        return self.ao_user, self.ao_pass.get_secret_value()
+
+    @property
+    def description(self) -> str:
+        """Where the account is and what it is called there, for people."""
+        return f"{self.ao_base_url} as {self.ao_user}"
+
+    def account(self, currency: str, mode: ExecutionMode) -> Account:
+        """Return the account of the settings, or the simulator's: DEMO, whatever ``mode`` is."""
+        if self.simulated:
+            return Account(SIMULATED, currency, COMMISSION, ExecutionMode.DEMO)
+        return Account(AccountId(VENUE, self.ao_user), currency, COMMISSION, mode)
 
     @field_validator("ao_base_url")
     @classmethod

@@ -7,6 +7,7 @@ import httpx
 import pytest
 import structlog
 
+from keter.venues.asianodds.login import Login
 from keter.venues.asianodds.session import SessionOwner
 from keter.venues.asianodds.session_hosts import SessionHosts
 from keter.venues.asianodds.stores import Session
@@ -90,10 +91,10 @@ async def test_a_registration_that_fails_is_tried_once_more_from_the_start(venue
         asked_before.append(len(venue.asked))
         await venue.sleep(seconds)
 
+    login = Login(USER, PASSWORD, BASE, venue.transport, venue.clock, hosts=HOSTS, timeout_s=15)
     owner = SessionOwner(
         USER,
-        PASSWORD,
-        BASE,
+        login,
         venue.transport,
         venue.stores,
         venue.clock,

@@ -6,6 +6,8 @@ from math import inf
 from pathlib import Path
 from typing import Literal
 
+from keter.venues.asianodds.settings import SIMULATED_PASSWORD, SIMULATED_USER
+
 SHARP_BOOKS = ("PIN", "ISN", "SBO", "SIN")
 SOFT_BOOKS = ("IBC", "GA", "3ET", "P88")
 ALL_BOOKS = SHARP_BOOKS + SOFT_BOOKS
@@ -29,7 +31,7 @@ class AccountConfig:
         return md5(self.password.encode(), usedforsecurity=False).hexdigest()
 
 
-DEMO_ACCOUNT = AccountConfig("SANDBOX", "sandbox")
+DEMO_ACCOUNT = AccountConfig(SIMULATED_USER, SIMULATED_PASSWORD)
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ _PLACEHOLDER = re.compile(
 class ModeSettings(Group):
     """What may happen at all."""
 
-    execution_mode: ExecutionMode = Field(
+    execution_mode: Literal[ExecutionMode.DRY, ExecutionMode.LIVE] = Field(
         ExecutionMode.DRY,
         description="DRY bets on paper, LIVE bets money. LIVE also needs "
         "credentials, a licence, explicit limits and `keter arm`.",

@@ -13,6 +13,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import StringIO
@@ -49,6 +50,7 @@ PLACEHOLDERS = frozenset(
     {"change-me", "changeme", "your-password", "your-username", "secret", "password", "xxx"}
 )
 Source = Literal["default", ".env", "environment"]
+_MEMBER = re.compile(r"<\w+\.\w+: ('[^']*')>")  # how pydantic shows a member of an enum
 IN_USE: Literal["in use"] = "in use"  # means the file that ``env_file_in_use`` finds
 
 
@@ -275,7 +277,7 @@ def _bindings(env_file: Path | None) -> Iterator[tuple[str, str | None]]:
 def _explain(error: ValidationError, sources: Mapping[str, Source]) -> str:
     lines = []
     for item in error.errors(include_input=False, include_url=False):
-        message = item["msg"].removeprefix("Value error, ")
+        message = _MEMBER.sub(r"\1", item["msg"].removeprefix("Value error, "))
         name = str(item["loc"][1]).upper() if len(item["loc"]) > 1 else ""
         lines.append(f"{name} ({sources.get(name, 'default')}): {message}" if name else message)
     return "wrong settings: " + "; ".join(lines)

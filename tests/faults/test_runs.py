@@ -181,7 +181,7 @@ async def test_an_approval_left_by_another_run_is_refused_with_its_reason(
     await working(start("one", REDIS_URL=redis.url))
     record = await read_owner(bus)
     assert record is not None
-    signal = approved("left-over", account=record.run.account)
+    signal = approved("left-over", account=record.run.accounts[0].key)
     pipe = Pipe(bus, source=None, worker="test", lease_ttl_s=5)
     await pipe.step(outputs=[Output(QueueName.APPROVED, signal.queue_key, encode(signal))])
     today = datetime.now(UTC).date().isoformat()

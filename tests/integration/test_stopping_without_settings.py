@@ -55,10 +55,11 @@ async def armed(bus: Bus, *others: str) -> str:
     """Give the account of the run, and ``others``, a permission; returns its name."""
     record = await read_owner(bus)
     assert record is not None
-    for account in (record.run.account, *others):
+    name = record.run.accounts[0].key
+    for account in (name, *others):
         await arm(bus, account, "ops", NOW, record.run.mark)
-    assert await read_arming(bus, record.run.account, record.run.mark) is not None
-    return record.run.account
+    assert await read_arming(bus, name, record.run.mark) is not None
+    return name
 
 
 async def commands_in(data_dir: Path) -> list[OperatorCommand]:

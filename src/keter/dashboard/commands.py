@@ -21,6 +21,7 @@ from keter.dashboard.command_tokens import Token, Tokens
 from keter.dashboard.errors import ApiError
 from keter.dashboard.models import CommandResult, CommitBody, PrepareBody, Prepared
 from keter.dashboard.routes import Principal
+from keter.domain.accounts import Account
 from keter.domain.limits import checked_limit
 from keter.domain.trading import CommandAction, TradingMode
 from keter.errors import KeterError, UnavailableError, UsageError
@@ -34,7 +35,7 @@ OF_A_REVISION = frozenset({"resume"})
 STOPS = frozenset({"halt", "pause", "reduce", "disarm"})
 WORDS = {"resume": "RESUME", "arm": "LIVE", "set_limit": "RAISE"}
 Summary = Callable[[PrepareBody, Standing, Decimal | None], str]
-Armable = Callable[[], str]
+Armable = Callable[[], Account]
 
 
 class Commands:

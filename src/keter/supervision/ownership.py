@@ -144,7 +144,7 @@ def refusal(own: Run, other: Run) -> str:
         name
         for name, differs in (
             ("mode", own.mode is not other.mode),
-            ("account", own.account != other.account),
+            ("account", own.accounts != other.accounts),
             ("ledger", own.ledger_id != other.ledger_id),
             ("settings", own.fingerprint != other.fingerprint),
         )
@@ -152,7 +152,8 @@ def refusal(own: Run, other: Run) -> str:
     ]
     kind = f" ({', '.join(unlike)} differ)" if unlike else ""
     return (
-        f"this Redis belongs to another Keter: {other.mode.value} for {other.account or 'nobody'}"
+        f"this Redis belongs to another Keter: {other.mode.value} for"
+        f" {', '.join(one.key for one in other.accounts) or 'nobody'}"
         f" on {other.machine}{kind}; set REDIS_KEY_PREFIX to a name of its own, or leave REDIS_URL"
         " and REDIS_HOST empty for a private Redis. If that Keter was killed, its claim ends"
         " within 15 s"

@@ -3,11 +3,11 @@
 from sqlalchemy import String
 
 from keter.cli.trading import LONGEST_USER
+from keter.domain.accounts import LONGEST_ACCOUNT
 from keter.domain.trading import (
     ExecutionMode,
 )
 from keter.ledger.schema import metadata
-from keter.venues.asianodds.settings import LONGEST_ACCOUNT
 
 
 def test_the_longest_names_that_are_accepted_fit_every_table() -> None:

@@ -78,8 +78,8 @@ def trim_logs(data_dir: Path, most_bytes: float) -> int:
 
 def secret_values(settings: Settings) -> Iterator[str]:
     """Yield the text of every secret in ``settings``, for redaction by value."""
-    for entry in entries():
-        value = getattr(getattr(settings, entry.group), entry.name.lower())
+    for entry in entries(settings):
+        value = entry.value_in(settings)
         if isinstance(value, SecretStr) and value.get_secret_value():
             yield value.get_secret_value()
 

@@ -29,6 +29,12 @@ class ModeSettings(Group):
         description="DRY bets on paper, LIVE bets money. LIVE also needs "
         "credentials, a licence, explicit limits and `keter arm`.",
     )
+    accounts: Words = Field(
+        (),
+        description="Names of several accounts, such as ALICE,BOB. Each has its own AO_USER__ALICE "
+        "and AO_PASS__ALICE, and may have its own stakes, limits, mode and currency "
+        "(FIXED_STAKE__ALICE). Empty for one account.",
+    )
     account_currency: str = Field(
         "EUR", pattern="^[A-Z]{3}$", description="Currency of the account; every amount is in it."
     )

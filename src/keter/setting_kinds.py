@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
 
+from keter.errors import ConfigurationError
+
 Words = Annotated[tuple[str, ...], NoDecode]
 Money = Annotated[Decimal, Field(ge=0, decimal_places=2, max_digits=12)]
 YEAR_S = 31_536_000  # longer settings could lead to dates outside the calendar
@@ -18,6 +20,8 @@ Seconds = Annotated[float, Field(ge=0, le=YEAR_S)]
 Days = Annotated[float, Field(gt=0, le=36_500)]
 Percent = Annotated[float, Field(ge=0, le=1000)]
 _BOOK_CODE = re.compile(r"[A-Za-z0-9]{1,10}")
+# It stands behind "__" in the names of an account's own settings, and in names of processes.
+_ACCOUNT_LABEL = re.compile(r"[A-Z][A-Z0-9]{0,15}")
 
 
 def checked_books(value: tuple[str, ...]) -> tuple[str, ...]:
@@ -28,6 +32,21 @@ def checked_books(value: tuple[str, ...]) -> tuple[str, ...]:
             " quotes"
         )
     return value
+
+
+def account_labels(text: str) -> tuple[str, ...]:
+    """Return the names in the value of ACCOUNTS, in upper case.
+
+    Raises ConfigurationError for what is no such name, and for one that is there twice.
+    """
+    labels = tuple(word.strip().upper() for word in text.split(",") if word.strip())
+    if not all(_ACCOUNT_LABEL.fullmatch(label) for label in labels):
+        raise ConfigurationError(
+            "ACCOUNTS must be names of letters and digits with commas between, such as ALICE,BOB"
+        )
+    if len(set(labels)) < len(labels):
+        raise ConfigurationError("ACCOUNTS names an account twice")
+    return labels
 
 
 class Group(BaseModel):

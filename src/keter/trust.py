@@ -42,9 +42,8 @@ class Risk:
 
 def transport_risks(settings: Settings) -> tuple[Risk, ...]:
     """Return what is unsafe on the way to the venue and the Redis that the settings name."""
-    return tuple(
-        filter(None, (_venue_risk(settings), redis_risk(settings, settings.redis.url or "")))
-    )
+    venues = dict.fromkeys(_venue_risk(one) for one in settings.each)
+    return tuple(filter(None, (*venues, redis_risk(settings, settings.redis.url or ""))))
 
 
 def require_safe_transport(settings: Settings) -> None:

@@ -18,7 +18,7 @@ SOURCE = ROOT / "src" / "keter"
 # What everybody may use: it knows nothing of sports, Redis or money.
 GROUND = (
     "errors", "clock", "backoff", "plain", "extras", "redaction", "system", "setting_kinds",
-    "redis_address",
+    "setting_file", "redis_address",
 )  # fmt: skip
 GROUPS = ("setting_groups", "betting_settings")  # of the settings that belong to no one room
 # Groups that live with the venue or strategy they are of.

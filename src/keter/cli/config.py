@@ -60,10 +60,10 @@ def _show(*, as_json: bool) -> None:
     rows = [
         (
             entry.name,
-            value_text(getattr(getattr(settings, entry.group), entry.name.lower())),
+            value_text(entry.value_in(settings)),
             settings.sources[entry.name],
         )
-        for entry in entries()
+        for entry in entries(settings)
     ]
     if as_json:
         show_json({name: {"value": value, "source": source} for name, value, source in rows})

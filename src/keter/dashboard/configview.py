@@ -18,7 +18,7 @@ def config_view(settings: Settings, pages: Mapping[str, Page], licence: str) -> 
         for item in file["packages"]
     }
     return Config(
-        entries=[_shown(settings, entry) for entry in entries()],
+        entries=[_shown(settings, entry) for entry in entries(settings)],
         version=__version__,
         licence=licence,
         vendored=sorted(packages),
@@ -26,7 +26,7 @@ def config_view(settings: Settings, pages: Mapping[str, Page], licence: str) -> 
 
 
 def _shown(settings: Settings, entry: Entry) -> ConfigEntry:
-    value = getattr(getattr(settings, entry.group), entry.name.lower())
+    value = entry.value_in(settings)
     return ConfigEntry(
         name=entry.name,
         group=entry.group,

@@ -90,7 +90,7 @@ class LicenseKeeper:
         try:
             return self.check()
         except PermissionDeniedError as e:
-            mode = self._settings.mode.execution_mode
+            mode = "LIVE" if self._settings.live else "DRY"
             raise PermissionDeniedError(
                 f"{mode} needs a valid licence: {e}; {remedy(self._settings, e)}."
             ) from e

@@ -77,8 +77,8 @@ def write_bundle(path: Path, settings: Settings, findings: Sequence[Finding]) ->
 
 def _settings_text(settings: Settings) -> str:
     rows = (
-        (e.name, getattr(getattr(settings, e.group), e.name.lower()), settings.sources[e.name])
-        for e in entries()
+        (entry.name, entry.value_in(settings), settings.sources[entry.name])
+        for entry in entries(settings)
     )
     return "\n".join(f"{name}={value_text(value)} ({source})" for name, value, source in rows)
 

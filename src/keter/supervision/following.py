@@ -8,6 +8,7 @@ Here is what a start does then, and the sentence that reports it everywhere.
 import asyncio
 
 from keter.clock import Clock
+from keter.domain.trading import ExecutionMode
 from keter.errors import (
     ConfigurationError,
     ExitCode,
@@ -77,7 +78,7 @@ def _follow(settings: Settings, clock: Clock, why: KeterError) -> str:
         found = asyncio.run(_open_bets(settings, clock))
     except LedgerUnavailableError as e:
         raise UnavailableError(f"{why} Whether LIVE bets are open is not known: {e}") from e
-    ours = found.pop(settings.account.key, 0)
+    ours = sum(found.pop(account.key, 0) for account in settings.accounts)
     if ours:
         return following_text(ours, str(why))
     others = "".join(
@@ -98,6 +99,6 @@ async def _open_bets(settings: Settings, clock: Clock) -> dict[str, int]:
         return {}
     ledger = await open_settings_ledger(settings, clock=clock)
     try:
-        return await ledger.intents.may_be_at_venue(settings.account.mode)
+        return await ledger.intents.may_be_at_venue(ExecutionMode.LIVE)
     finally:
         await ledger.aclose()

@@ -61,7 +61,7 @@ def hand_over(
     starts: frozenset[Process] = EVERYTHING,
 ) -> Handover:
     """Return ``settings`` as read and ``overrides``, by their environment names, for a child."""
-    values = {entry.name: text_of(settings, entry) for entry in entries()}
+    values = {entry.name: text_of(settings, entry) for entry in entries(settings)}
     return Handover(values, dict(settings.sources), dict(overrides), run, starts)
 
 
@@ -85,4 +85,4 @@ def receive(descriptor: int = STANDARD_INPUT) -> Handover:
 
 
 def _loaded(values: Mapping[str, str], sources: Mapping[str, Source]) -> Settings:
-    return load_settings(None, values).model_copy(update={"sources": dict(sources)})
+    return load_settings(None, values, sources=sources)

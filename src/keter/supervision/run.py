@@ -90,7 +90,7 @@ def fingerprint(settings: Settings) -> str:
     """
     plain: dict[str, str] = {}
     secret: dict[str, str] = {}
-    for entry in entries():
+    for entry in entries(settings):
         if entry.group not in SURROUNDINGS and entry.name not in PLACES:
             (secret if entry.secret else plain)[entry.name] = text_of(settings, entry)
     salt = hashlib.sha256(msgspec.json.encode(plain, order="sorted")).digest()
@@ -105,7 +105,10 @@ def _one_way(secrets: bytes, salt: bytes) -> str:
 
 def differing(one: Settings, other: Settings) -> tuple[str, ...]:
     """Return the names of the settings whose values differ, never the values."""
-    return tuple(entry.name for entry in entries() if text_of(one, entry) != text_of(other, entry))
+    names = {entry.name: entry for entry in (*entries(one), *entries(other))}
+    return tuple(
+        name for name, entry in names.items() if text_of(one, entry) != text_of(other, entry)
+    )
 
 
 def text_of(settings: Settings, entry: Entry) -> str:
@@ -113,7 +116,7 @@ def text_of(settings: Settings, entry: Entry) -> str:
 
     Raises TypeError for a type that has no such text.
     """
-    value = getattr(getattr(settings, entry.group), entry.name.lower())
+    value = entry.value_in(settings)
     if isinstance(value, SecretStr):
         return value.get_secret_value()
     if isinstance(value, bool):

@@ -1,12 +1,13 @@
 """What a process gives to its parts: settings, clock, bus, heartbeat, log, and its run."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import structlog
 
 from keter.bus.connection import Bus
-from keter.bus.queue import Pipe, QueueName
+from keter.bus.queue import Pipe
 from keter.bus.telemetry.heartbeats import Heart
 from keter.clock import Clock, Ids
 from keter.domain.accounts import Account
@@ -21,8 +22,9 @@ from keter.system.tasks import stopped_within
 class Context:
     """What the parts of one process share.
 
-    ``stop`` is set once and stays set; everything that waits must look at it. ``starts`` are the
-    processes that work in this run: a recording has only some of them.
+    * ``stop`` is set once and stays set; everything that waits must look at it.
+    * ``starts`` are the processes that work in this run: a recording has only some of them.
+    * ``works_for`` is the key of the one account that the process serves; empty if it serves all.
     """
 
     settings: Settings
@@ -36,17 +38,29 @@ class Context:
     stop: asyncio.Event
     run: Run
     starts: frozenset[Process] = EVERYTHING
+    works_for: str = ""
 
     @property
     def account(self) -> Account:
-        """The account that this process works for."""
-        return self.run.accounts[0]
+        """The account that this process works for; the first of the run if it is for all."""
+        accounts = self.run.accounts
+        return next((one for one in accounts if one.key == self.works_for), accounts[0])
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The keys of the accounts of the run."""
+        return tuple(account.key for account in self.run.accounts)
+
+    def of(self, account: str) -> Self:
+        """Return this context for one account of the run, with the settings of that account."""
+        settings = self.settings.of(account) if self.settings.parts else self.settings
+        return replace(self, settings=settings, works_for=account)
 
     async def pause(self, seconds: float) -> bool:
         """Wait for ``seconds`` or until asked to stop; return True if asked to stop."""
         return await stopped_within(self.stop, seconds)
 
-    def pipe(self, source: QueueName | None) -> Pipe:
+    def pipe(self, source: str | None) -> Pipe:
         """Return a pipe of this worker that takes from ``source``, or that only pushes.
 
         Its counts go to the betting day of the settings' time zone.

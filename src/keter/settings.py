@@ -148,6 +148,19 @@ class Settings(BaseSettings):
             raise UsageError(f"the settings name no account {account}; they name {known}")
         return found
 
+    def named(self, text: str) -> Account:
+        """Return the account that ``text`` means: its whole id or its name alone.
+
+        An empty text means the only account. Raises UsageError if none is meant, or several.
+        """
+        found = [one for one in self.accounts if not text or one.is_called(text)]
+        if len(found) != 1:
+            known = ", ".join(one.key for one in self.accounts)
+            raise UsageError(
+                f"which account? {f'{text} is none' if text else 'name one'} of {known}"
+            )
+        return found[0]
+
     @property
     def uses_sandbox(self) -> bool:
         """True when there is no account, so that the sandbox bookmaker is used."""

@@ -5,6 +5,7 @@
   programs share a server. A Redis Cluster of several nodes is not supported, whatever the prefix.
 * Parts that come from outside are percent-quoted, except letters, digits and ``-._~|@``. So no
   account or event can imitate another key or a hash tag.
+* What is of one account ends with it: ``...:venue:name``.
 * Lives (TTL) are in milliseconds and end with ``_MS``. A key without one says what trims it.
 """
 
@@ -45,6 +46,11 @@ def _part(text: str) -> str:
     return quote(text, safe="-._~|@")
 
 
+def _account(text: str) -> str:
+    """Return an account's key for the end of a name; the colon after its venue stays."""
+    return ":".join(map(_part, text.split(":", 1)))
+
+
 class _Fixed:
     """A key whose name is the prefix and a fixed text."""
 
@@ -58,8 +64,10 @@ class _Fixed:
 class QueueKeys:
     """The keys of one queue."""
 
-    def __init__(self, prefix: str, queue: str) -> None:
-        self.name = queue
+    def __init__(self, prefix: str, name: str) -> None:
+        self.name = name
+        kind, colon, account = name.partition(":")
+        queue = kind + colon + _account(account) if colon else kind
         self._processing = f"{prefix}processing:{queue}:"
         self._lease = f"{prefix}pipe:{queue}:lease:"
         self.list = f"{prefix}queue:{queue}"
@@ -168,7 +176,8 @@ class Keys:
     risk_revision = _Fixed("risk:revision")
     """string; grows with every change of the risk book; kept"""
     risk_exposure = _Fixed("risk:exposure")
-    """hash decision id -> JSON Exposure; entries leave by release, settle, expiry or rebuild"""
+    """hash decision id -> JSON Exposure, of all accounts; entries leave by release, settle, expiry
+    or rebuild"""
     risk_expiry = _Fixed("risk:exposure:expiry")
     """zset decision id -> server ms at which a reservation ends; bets are not in it"""
     risk_booked = _Fixed("risk:exposure:booked")
@@ -176,13 +185,6 @@ class Keys:
     exposure"""
     risk_day = _Fixed("risk:day")
     """string; ISO date of the newest betting day seen; kept"""
-    risk_streak = _Fixed("risk:streak")
-    """string; losses in a row; kept, carried over midnight"""
-    risk_limits = _Fixed("risk:limits")
-    """hash name of a setting -> amount to which an operator lowered it; kept"""
-    risk_bets = _Fixed("risk:bets")
-    """zset decision id -> ms of a bet sent or about to be, for the throttle; trimmed by each note,
-    TTL BETS_MS"""
 
     def __init__(self, prefix: str = "") -> None:
         self.prefix = prefix
@@ -195,31 +197,34 @@ class Keys:
         """Return the key: string ``token|fence`` of a singleton's owner; TTL the lease's."""
         return f"{self.prefix}lease:{_part(name)}"
 
-    def exec_lock(self, event_uid: str, selection_id: str) -> str:
+    def exec_lock(self, event_uid: str, selection_id: str, account: str) -> str:
         """Return the key: string ``token|fence`` of the selection's owner.
 
         TTL longer than the slowest placement.
         """
-        return f"{self.prefix}exec_lock:{_part(event_uid)}:{_part(selection_id)}"
+        selection = f"{_part(event_uid)}:{_part(selection_id)}"
+        return f"{self.prefix}exec_lock:{selection}:{_account(account)}"
 
-    def cooldown_event(self, event_uid: str) -> str:
+    def cooldown_event(self, event_uid: str, account: str) -> str:
         """Return the key: string ``reason|whole cooldown in ms``; TTL the cooldown."""
-        return f"{self.prefix}cooldown:event:{_part(event_uid)}"
+        return f"{self.prefix}cooldown:event:{_part(event_uid)}:{_account(account)}"
 
-    def cooldown_selection(self, event_uid: str, selection_id: str) -> str:
+    def cooldown_selection(self, event_uid: str, selection_id: str, account: str) -> str:
         """Return the key: string ``reason|whole cooldown in ms``; TTL the cooldown."""
-        return f"{self.prefix}cooldown:selection:{_part(event_uid)}:{_part(selection_id)}"
+        selection = f"{_part(event_uid)}:{_part(selection_id)}"
+        return f"{self.prefix}cooldown:selection:{selection}:{_account(account)}"
 
-    def odds(self, event_uid: str, selection_id: str) -> str:
-        """Return the key: string JSON LatestOdds.
+    def odds(self, event_uid: str, selection_id: str, account: str) -> str:
+        """Return the key: string JSON LatestOdds, as the account's feed has them.
 
         TTL until ODDS_AFTER_KICKOFF_MS after kick-off.
         """
-        return f"{self.prefix}odds:latest:{_part(event_uid)}:{_part(selection_id)}"
+        selection = f"{_part(event_uid)}:{_part(selection_id)}"
+        return f"{self.prefix}odds:latest:{selection}:{_account(account)}"
 
     def feed(self, account: str, phase: str) -> str:
         """Return the key: hash of FeedFacts; TTL FEED_MS."""
-        return f"{self.prefix}feed:{_part(account)}:{_part(phase)}"
+        return f"{self.prefix}feed:{_part(phase)}:{_account(account)}"
 
     def score(self, event_uid: str) -> str:
         """Return the key: string JSON EventScore; TTL SCORE_MS."""
@@ -231,7 +236,7 @@ class Keys:
         ``wanted`` is the token of the router's request, ``done`` the token of the last pass,
         ``run`` and ``at_ms`` its run and time. TTL RECONCILED_MS.
         """
-        return f"{self.prefix}reconciled:{_part(account)}"
+        return f"{self.prefix}reconciled:{_account(account)}"
 
     def doubt(self, intent_id: str) -> str:
         """Return the key: hash asked, at_ms: queries for a bet of unknown outcome, and the last.
@@ -246,36 +251,36 @@ class Keys:
 
     def account(self, account: str) -> str:
         """Return the key: hash of an AccountSnapshot; TTL ACCOUNT_MS."""
-        return f"{self.prefix}account:{_part(account)}"
+        return f"{self.prefix}account:{_account(account)}"
 
     def session(self, account: str) -> str:
         """Return the key: hash token, key, url, at_ms; secret; TTL SESSION_MS."""
-        return f"{self.prefix}ao:session:{_part(account)}"
+        return f"{self.prefix}ao:session:{_account(account)}"
 
     def contested(self, account: str) -> str:
         """Return the key: string; exists after another login took the session again and again.
 
         TTL CONTESTED_MS.
         """
-        return f"{self.prefix}ao:contested:{_part(account)}"
+        return f"{self.prefix}ao:contested:{_account(account)}"
 
     def fixtures(self, account: str) -> str:
         """Return the key: hash match id of the venue -> JSON Event.
 
         The feed removes what has ended. TTL FIXTURES_MS.
         """
-        return f"{self.prefix}fixtures:{_part(account)}"
+        return f"{self.prefix}fixtures:{_account(account)}"
 
     def throttle(self, account: str, name: str) -> str:
         """Return the key: string; exists until the next call is free."""
-        return f"{self.prefix}throttle:{_part(account)}:{_part(name)}"
+        return f"{self.prefix}throttle:{_part(name)}:{_account(account)}"
 
     def budget(self, account: str) -> str:
         """Return the key: hash left, at_ms: queries about the account that may be made.
 
         TTL two minutes.
         """
-        return f"{self.prefix}budget:{_part(account)}"
+        return f"{self.prefix}budget:{_account(account)}"
 
     def heartbeat(self, process: str, worker: str) -> str:
         """Return the key: hash of a Heartbeat; TTL three beats."""
@@ -289,9 +294,27 @@ class Keys:
         """Return the key: hash ``stage:reason`` -> count of one betting day; TTL STATS_MS."""
         return f"{self.prefix}stats:{_part(day)}"
 
-    def daily_pnl(self, day: str) -> str:
-        """Return the key: hash pnl_minor, staked_minor, bets of one betting day.
+    def daily_pnl(self, day: str, account: str) -> str:
+        """Return the key: hash pnl_minor, staked_minor, bets of an account's betting day.
 
         TTL DAY_RISK_MS.
         """
-        return f"{self.prefix}risk:daily_pnl:{_part(day)}"
+        return f"{self.prefix}risk:daily_pnl:{_part(day)}:{_account(account)}"
+
+    def risk_streak(self, account: str) -> str:
+        """Return the key: string; losses in a row; kept, carried over midnight."""
+        return f"{self.prefix}risk:streak:{_account(account)}"
+
+    def risk_limits(self, account: str) -> str:
+        """Return the key: hash name of a setting -> amount to which an operator lowered it.
+
+        It is kept.
+        """
+        return f"{self.prefix}risk:limits:{_account(account)}"
+
+    def risk_bets(self, account: str) -> str:
+        """Return the key: zset decision id -> ms of a bet sent or about to be, for the throttle.
+
+        Trimmed by each note; TTL BETS_MS.
+        """
+        return f"{self.prefix}risk:bets:{_account(account)}"

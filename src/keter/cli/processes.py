@@ -1,11 +1,14 @@
 """``keter up | record | run | sandbox``: commands that run until they are stopped."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from keter.domain.processes import Process, worker_name
-from keter.errors import ExitCode
+from keter.domain.processes import OF_AN_ACCOUNT, Process, worker_name
+from keter.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from keter.settings import Settings
 
 Supervised = Annotated[
     bool, typer.Option("--supervised", hidden=True, help="Stop when standard input ends.")
@@ -51,6 +54,9 @@ def record() -> ExitCode:
 def run(
     process: Annotated[Process, typer.Argument(help="Which process.")],
     copy: Annotated[int, typer.Option(help="Number of this copy, from 1.", min=1)] = 1,
+    account: Annotated[
+        str, typer.Option(help="Which account ingest, router or tracker serves, of several.")
+    ] = "",
     supervised: Supervised = False,
     restarts: Annotated[int, typer.Option(hidden=True, min=0)] = 0,
     kills: Annotated[int, typer.Option(hidden=True, min=0)] = 0,
@@ -63,7 +69,9 @@ def run(
         from keter.processes.runtime import run_process
         from keter.settings import load_settings
 
-        return run_process(process.value, copy, load_settings(), restarts=restarts)
+        settings = load_settings()
+        named = account_for(process, settings, account)
+        return run_process(process.value, copy, settings, account=named, restarts=restarts)
     from keter.supervision.handover import receive
     from keter.system.process import stop_with_parent
 
@@ -75,11 +83,24 @@ def run(
         process.value,
         copy,
         handed.settings,
+        account=account,
         restarts=restarts,
         kills=kills,
         belongs_to=handed.run,
         starts=handed.starts,
     )
+
+
+def account_for(process: Process, settings: "Settings", account: str) -> str:
+    """Return the key of the account that the process serves; empty if it serves all.
+
+    Raises UsageError if it must be named and is not, or must not be named and is.
+    """
+    if process in OF_AN_ACCOUNT:
+        return settings.named(account).key
+    if account:
+        raise UsageError(f"{process} works for all accounts; leave --account out")
+    return ""
 
 
 def sandbox(

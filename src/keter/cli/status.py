@@ -55,7 +55,7 @@ async def _collect(target: "Target") -> Facts:
     except UnavailableError as e:
         return facts | {"problem": str(e)} | _standing(await _read_standing(settings, None))
     try:
-        reports = await _processes_and_queues(bus)
+        reports = await _processes_and_queues(bus, settings)
         return (
             facts
             | _standing(await _read_standing(settings, bus))
@@ -122,12 +122,12 @@ async def _in_force(bus: "Bus") -> Facts:
     }
 
 
-async def _processes_and_queues(bus: "Bus") -> Facts:
+async def _processes_and_queues(bus: "Bus", settings: "Settings") -> Facts:
     from keter.bus.queue import depths
     from keter.bus.telemetry.heartbeats import read_heartbeats
 
     beats = await read_heartbeats(bus)
-    queues = await depths(bus)
+    queues = await depths(bus, [account.key for account in settings.accounts])
     counted = [beat.gauges.get("open_bets", "") for beat in beats if beat.process == "tracker"]
     silent = "Redis answers, but no process reports; start with `keter up`"
     return {
@@ -135,7 +135,7 @@ async def _processes_and_queues(bus: "Bus") -> Facts:
         "running": bool(beats),
         "problem": None if beats else silent,
         "processes": [_process(beat) for beat in sorted(beats, key=lambda beat: beat.worker)],
-        "queues": {name.value: _queue(facts) for name, facts in queues.items()},
+        "queues": {name: _queue(facts) for name, facts in queues.items()},
     }
 
 

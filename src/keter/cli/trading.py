@@ -92,11 +92,13 @@ def arm(
 
     target = _target("start")
     with acting_as(target.owner):
-        named = armable(target.settings, SystemClock())
+        live = armable(target.settings, SystemClock())
+    names = " or ".join(one.key for one in live)
     typed = account or typer.prompt(
-        f"LIVE bets with real money on {named.key}. Type the account name", err=True
+        f"LIVE bets with real money on {names}. Type the account name", err=True
     )
-    if not named.is_called(typed):
+    named = next((one for one in live if one.is_called(typed)), None)
+    if named is None:
         raise UsageError("that is not the account's name; nothing was armed")
     return _carry_out(
         target, lambda control, who, _: control.arm(who, named.key, reason), as_json=as_json
@@ -118,15 +120,17 @@ def disarm(reason: Reason = "by hand", as_json: JsonFlag = False) -> ExitCode:
 def limit(
     name: Annotated[str, typer.Argument(help="The setting, such as MAX_STAKE.")],
     value: Annotated[str, typer.Argument(help="The amount; at most what the settings say.")],
+    account: Annotated[str, typer.Option(help="Of several accounts, the one it is for.")] = "",
     reason: Reason = "by hand",
     as_json: JsonFlag = False,
 ) -> ExitCode:
     """Lower a risk limit while Keter runs, or raise it again up to what the settings allow."""
-    return _carry_out(
-        "start",
-        lambda control, who, settings: control.set_limit(who, settings.risk, name, value, reason),
-        as_json=as_json,
-    )
+
+    async def change(control: "Control", who: "Operator", settings: "Settings") -> "CommandOutcome":
+        key = settings.named(account).key
+        return await control.set_limit(who, key, settings.of(key).risk, name, value, reason)
+
+    return _carry_out("start", change, as_json=as_json)
 
 
 def _target(kind: str) -> "Target":

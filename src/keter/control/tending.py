@@ -11,7 +11,7 @@ from keter.bus.state.cooldowns import clear_cooldown
 from keter.bus.state.permissions import read_limits, write_limit
 from keter.bus.telemetry.alerts import acknowledge_alert
 from keter.control.base import Commander, CommandOutcome, Operator, valued
-from keter.domain.limits import checked_limit, setting_of
+from keter.domain.limits import checked_limit, limit_text, setting_of
 from keter.domain.trading import CommandAction
 from keter.errors import UsageError
 
@@ -68,14 +68,15 @@ class TendingCommands(Commander):
         if not found:
             raise UsageError(f"{key} is {not_there}")
 
-    async def limit(self, bounds: RiskSettings, name: str) -> Decimal:
-        """Return the limit in force. Raises UsageError for a name that is no limit."""
+    async def limit(self, account: str, bounds: RiskSettings, name: str) -> Decimal:
+        """Return the account's limit in force. Raises UsageError for a name that is no limit."""
         field, _ = checked_limit(bounds, name, str(getattr(bounds, name.lower(), 0)))
-        return _in_force(bounds, field, (await read_limits(self._need_bus())).get(field))
+        return _in_force(bounds, field, (await read_limits(self._need_bus(), account)).get(field))
 
     async def set_limit(
         self,
         operator: Operator,
+        account: str,
         bounds: RiskSettings,
         name: str,
         value: str,
@@ -83,26 +84,25 @@ class TendingCommands(Commander):
         *,
         expected: Decimal | None = None,
     ) -> CommandOutcome:
-        """Lower a limit, or raise it again up to ``bounds``, the settings.
+        """Lower a limit of the account, or raise it again up to ``bounds``, its settings.
 
         Raises UsageError beyond them, StaleRevisionError if the limit in force is not ``expected``.
         """
         field, amount = checked_limit(bounds, name, value)
-        lowered = (await read_limits(self._need_bus())).get(field)
+        lowered = (await read_limits(self._need_bus(), account)).get(field)
         before = _in_force(bounds, field, lowered)
         if expected is not None and before != expected:
             raise StaleRevisionError(
                 f"{field.upper()} changed meanwhile: it is {before}, not {expected}; look again"
             )
-        if not await write_limit(self._need_bus(), field, amount, instead_of=lowered):
+        if not await write_limit(self._need_bus(), account, field, amount, instead_of=lowered):
             raise StaleRevisionError(f"{field.upper()} changed this very moment; look again")
         result = (
             f"{field.upper()} is {amount}, was {before}; the settings allow"
             f" {setting_of(bounds, field)}"
         )
-        row = self._row(
-            CommandAction.SET_LIMIT, operator, reason, result, target=f"{field}={amount}"
-        )
+        target = limit_text(account, field, amount)
+        row = self._row(CommandAction.SET_LIMIT, operator, reason, result, target=target)
         return await self._done(valued(row, str(before), str(amount)))
 
 

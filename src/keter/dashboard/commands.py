@@ -35,7 +35,7 @@ OF_A_REVISION = frozenset({"resume"})
 STOPS = frozenset({"halt", "pause", "reduce", "disarm"})
 WORDS = {"resume": "RESUME", "arm": "LIVE", "set_limit": "RAISE"}
 Summary = Callable[[PrepareBody, Standing, Decimal | None], str]
-Armable = Callable[[], Account]
+Armable = Callable[[], tuple[Account, ...]]
 
 
 class Commands:
@@ -47,6 +47,7 @@ class Commands:
         authenticator: Authenticator,
         clock: Clock,
         describe: Summary,
+        account: str,
         bounds: RiskSettings,
         armable: Armable,
     ) -> None:
@@ -54,6 +55,7 @@ class Commands:
         self._authenticator = authenticator
         self._clock = clock
         self._describe = describe
+        self._account = account
         self._bounds = bounds
         self._armable = armable
         self._tokens = Tokens(clock)
@@ -130,7 +132,7 @@ class Commands:
             return None
         try:
             checked_limit(self._bounds, body.target, body.value or "")
-            return await self._control.limit(self._bounds, body.target)
+            return await self._control.limit(self._account, self._bounds, body.target)
         except UsageError as e:
             raise ApiError(409, "not_now", str(e)) from e
 
@@ -143,10 +145,10 @@ class Commands:
             return
         try:
             # It reads the licence's file.
-            account = await asyncio.to_thread(self._armable)
+            accounts = await asyncio.to_thread(self._armable)
         except KeterError as e:
             raise ApiError(409, "not_now", str(e)) from e
-        if not account.is_called(body.target):
+        if not any(account.is_called(body.target) for account in accounts):
             raise ApiError(409, "not_now", f"{body.target} is not the account of the settings")
 
     async def _perform(self, token: Token, operator: Operator) -> CommandOutcome:
@@ -187,6 +189,7 @@ class Commands:
         if body.action == "set_limit":
             return control.set_limit(
                 operator,
+                self._account,
                 self._bounds,
                 body.target,
                 body.value or "",

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from keter.betting_settings import RiskSettings
-from keter.bus.queue import QueueFacts, QueueName
+from keter.bus.queue import QueueFacts
 from keter.bus.state.feeds import FeedFacts
 from keter.bus.telemetry.heartbeats import Heartbeat
 from keter.control.standing import Standing
@@ -34,7 +34,7 @@ class BusFacts:
     blocked: Blocked
     reconciled_at: datetime | None
     heartbeats: list[Heartbeat]
-    queues: dict[QueueName, QueueFacts]
+    queues: dict[str, QueueFacts]
     feeds: list[FeedFacts]
     accounts: list[AccountSnapshot]
     exposures: tuple[Exposure, ...]

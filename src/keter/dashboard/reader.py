@@ -128,15 +128,15 @@ class Reader:
             blocked=await self._blocked_by(),
             reconciled_at=await last_pass(bus, name),
             heartbeats=await read_heartbeats(bus),
-            queues=await depths(bus),
+            queues=await depths(bus, [one.key for one in self._settings.accounts]),
             feeds=await read_feeds(bus),
             accounts=accounts,
-            exposures=(await RiskBook(bus).read()).exposures,
-            limits=lowered(self._settings.risk, await read_limits(bus)),
+            exposures=(await RiskBook(bus, name).read()).exposures,
+            limits=lowered(self._settings.risk, await read_limits(bus, name)),
             counts=await read_counts(bus, day),
             alerts=self._held.active(await read_alerts(bus)),
             ticks=await self._ticker.read(
-                bus, watched(ledger.decisions, ledger.bets) if ledger else ()
+                bus, name, watched(ledger.decisions, ledger.bets) if ledger else ()
             ),
             redis=await self.redis_facts(),
         )

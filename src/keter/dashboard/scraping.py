@@ -137,7 +137,7 @@ def bus_part(found: BusFacts, settings: Settings) -> BusPart:
         else None,
         armed=found.armed,
         heartbeats=found.heartbeats,
-        queues={name.value: queue for name, queue in found.queues.items()},
+        queues=found.queues,
         feeds=current_feeds(found.feeds, settings.account.key),
         account=account,
         exposures=found.exposures,

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from keter.bus.queue import QueueFacts, QueueName
+from keter.bus.queue import QueueFacts
 from keter.bus.state.feeds import FeedFacts
 from keter.bus.telemetry.heartbeats import Heartbeat
 from keter.control.standing import Standing
@@ -167,9 +167,9 @@ def all_workers(
     return sorted(workers, key=lambda worker: (order_of(worker.process), worker.worker))
 
 
-def queue_row(name: QueueName, queue: QueueFacts) -> models.Queue:
+def queue_row(name: str, queue: QueueFacts) -> models.Queue:
     return models.Queue(
-        name=name.value,
+        name=name,
         depth=queue.depth,
         in_flight=queue.in_flight,
         oldest_age_s=queue.oldest_age_s,

@@ -34,9 +34,11 @@ class Ticker:
     def __init__(self) -> None:
         self._last: dict[tuple[str, str], tuple[str, str | None]] = {}
 
-    async def read(self, bus: Bus, selections: Sequence[tuple[str, str]]) -> list[Tick]:
-        """Return one row per selection that has a price. Raises the bus's errors."""
-        found = {pair: await read_odds(bus, *pair) for pair in selections}
+    async def read(
+        self, bus: Bus, account: str, selections: Sequence[tuple[str, str]]
+    ) -> list[Tick]:
+        """Return one row per selection with a price on the account's feed. Raises bus errors."""
+        found = {pair: await read_odds(bus, account, *pair) for pair in selections}
         rows = [
             self._row(pair, latest)
             for pair, latest in found.items()

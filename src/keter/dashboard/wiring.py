@@ -94,6 +94,7 @@ def _commands(
         authenticator,
         clock,
         lambda body, standing, limit: describe(body, standing, limit, hub),
+        settings.account.key,
         settings.risk,
         lambda: armable(settings, clock),
     )

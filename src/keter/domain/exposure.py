@@ -32,6 +32,7 @@ class Exposure(msgspec.Struct, frozen=True):
     """One stake at risk.
 
     * ``odds`` is decimal text.
+    * ``account`` is the key of the account whose money it is.
     * ``score_at_bet`` is the score from which an in-play handicap counts.
     * ``market`` is None for a foreign ticket that could not be read: it counts as lost at every
       score.
@@ -51,6 +52,7 @@ class Exposure(msgspec.Struct, frozen=True):
     expires_at: datetime | None = None
     score_at_bet: tuple[int, int] | None = None
     stands_minor: int | None = None
+    account: str = ""
 
     @property
     def selection_id(self) -> str:
@@ -94,6 +96,7 @@ def exposure_of(bet: Bet) -> Exposure:
         stands_minor=bet.placed_stake_minor
         if 0 < bet.placed_stake_minor < intent.stake_minor
         else None,
+        account=intent.account,
     )
 
 

@@ -75,6 +75,21 @@ def checked_limit(limits: object, name: str, value: str) -> tuple[str, Decimal]:
     return field, amount
 
 
+def limit_text(account: str, name: str, amount: Decimal) -> str:
+    """Return how the audit names a limit that was set, such as ``max_stake=5@asianodds:me``."""
+    return f"{name}={amount}@{account}"
+
+
+def parse_limit(text: str) -> tuple[str, str, Decimal]:
+    """Return account, name and amount of such a text.
+
+    The account is empty in the rows of older versions: the limit then is every account's.
+    """
+    name, _, rest = text.partition("=")
+    amount, _, account = rest.partition("@")
+    return account, name, Decimal(amount)
+
+
 def daily_loss_limit_minor(units: float, unit: Decimal) -> int:
     """Return DAILY_LOSS_LIMIT_UNITS times FIXED_STAKE in minor units, rounded down."""
     return floor_to_minor(Decimal(str(units)) * unit)

@@ -17,6 +17,8 @@ class Process(StrEnum):
 
 
 EVERYTHING = frozenset(Process)
+# One of these works for each account.
+OF_AN_ACCOUNT = frozenset({Process.INGEST, Process.ROUTER, Process.TRACKER})
 # The processes that keep the feed's answers without deciding anything.
 RECORDING = frozenset({Process.INGEST, Process.RECORDER, Process.DASHBOARD})
 
@@ -54,9 +56,11 @@ def at_machine(worker: str, machine: str) -> str:
     return f"{worker}@{machine}"
 
 
-def worker_name(process: str, copy: int) -> str:
+def worker_name(process: str, copy: int, label: str = "") -> str:
     """Return the name of a copy of a process in log files and on the console.
 
-    It is ``validator`` for the first copy and ``validator-2`` for the second.
+    It is ``validator`` for the first copy and ``validator-2`` for the second. Where there are
+    several accounts, ``label`` is the one that the process works for: ``router-alice``.
     """
-    return process if copy == 1 else f"{process}-{copy}"
+    name = f"{process}-{label.lower()}" if label else process
+    return name if copy == 1 else f"{name}-{copy}"

@@ -68,4 +68,4 @@ class MarketUpdate(msgspec.Struct, frozen=True):
     @property
     def queue_key(self) -> str:
         """The key on which the raw and validated queues conflate."""
-        return f"{self.event.event_uid}|{self.market.market_id}"
+        return f"{self.event.event_uid}|{self.market.market_id}|{self.account}"

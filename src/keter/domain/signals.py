@@ -91,13 +91,18 @@ class ConfirmedSignal(msgspec.Struct, frozen=True):
         return self.update.event.event_uid
 
     @property
+    def account(self) -> str:
+        """The key of the account whose feed has the price, and that the bet is for."""
+        return self.update.account
+
+    @property
     def selection_id(self) -> str:
         return self.update.market.selection_id(self.side)
 
     @property
     def queue_key(self) -> str:
         """The key on which the confirmed and approved queues conflate."""
-        return f"{self.event_uid}|{self.selection_id}"
+        return f"{self.event_uid}|{self.selection_id}|{self.account}"
 
 
 class ApprovedSignal(msgspec.Struct, frozen=True):

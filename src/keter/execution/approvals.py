@@ -65,6 +65,7 @@ class ApprovalHandler:
         settings = context.settings
         self._risk = RiskBook(
             context.bus,
+            account,
             clock=context.clock,
             zone=settings.mode.zone,
             event_cooldown_s=settings.risk.cooldown_event_sec,
@@ -165,7 +166,7 @@ class ApprovalHandler:
         if self._placer is None:
             raise RuntimeError("the router serves before it has taken over")
         signal, ttl_s = approved.signal, self._context.settings.router.exec_lock_ttl_s
-        key = self._context.bus.keys.exec_lock(signal.event_uid, signal.selection_id)
+        key = self._context.bus.keys.exec_lock(signal.event_uid, signal.selection_id, self._account)
         lock = await lock_selection(self._locks, key, ttl_s, self._context.clock)
         if lock is None:
             verdict = reject(Reason.LOCK_LOST, holder=await self._locks.owner(key))
@@ -201,6 +202,7 @@ class ApprovalHandler:
         signal = approved.signal
         await cool_down(
             self._context.bus,
+            self._account,
             event_uid=signal.event_uid,
             selection_id=None if whole_event else signal.selection_id,
             seconds=seconds,

@@ -41,7 +41,7 @@ class Conditions:
         self._token = token
         self._sources = sources
         zone = context.settings.mode.zone
-        self._book = RiskBook(context.bus, clock=context.clock, zone=zone)
+        self._book = RiskBook(context.bus, context.account.key, clock=context.clock, zone=zone)
 
     def halted(self) -> bool:
         """Return whether the HALT file exists; True also where that cannot be found out."""
@@ -87,7 +87,7 @@ class Conditions:
             leading=await self._sources.leading(),
             book=book.exposures,
             staked_minor=book.day.staked_minor if book.day is not None else 0,
-            caps=lowered(self._settings.risk, await read_limits(context.bus)),
+            caps=lowered(self._settings.risk, await read_limits(context.bus, self._account)),
             reducing=reducing,
         )
 

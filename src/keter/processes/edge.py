@@ -67,13 +67,13 @@ class EdgeWorker:
         due = self._confirmation.due(now)[:LOOKS_PER_TURN]
         return together([await self._look_again(key, now) for key in due])
 
-    async def _read(self, event_uid: str, market: Market) -> MarketUpdate | None:
-        return await read_market(self._context.bus, event_uid, market)
+    async def _read(self, account: str, event_uid: str, market: Market) -> MarketUpdate | None:
+        return await read_market(self._context.bus, account, event_uid, market)
 
     async def _look_again(self, key: str, now: datetime) -> Handled:
         update = self._confirmation.take_due(key)
         try:
-            latest = await self._read(update.event.event_uid, update.market)
+            latest = await self._read(update.account, update.event.event_uid, update.market)
             if latest is not None:
                 return await self._validated_again(latest, now)
         except PoisonedPayloadError as e:

@@ -4,7 +4,7 @@ Signals that arrive together are ranked: few of them get through a match's coold
 throttle, so the one worth most goes first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 import msgspec
 from cachetools import FIFOCache
@@ -12,10 +12,10 @@ from cachetools import FIFOCache
 from keter.bus.codec import decode, encode
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.locks import Lease
-from keter.bus.queue import Item, Output, QueueName
+from keter.bus.queue import Item, Output, QueueName, approved_for
 from keter.context import Context
 from keter.domain.signals import ConfirmedSignal, Decision, details_of
-from keter.domain.verdicts import Reason
+from keter.domain.verdicts import Reason, reject
 from keter.ledger import Ledger
 from keter.opening.stores import open_settings_ledger
 from keter.processes.handling import Gather
@@ -61,9 +61,12 @@ class Guard:
     def __init__(self, context: Context, ledger: Ledger, lease: Lease) -> None:
         self._context = context
         self._keeper = BookKeeper(context, ledger, lease, server_life)
-        self._brakes = Brakes(context, self._keeper)
-        self._approvals = Approvals(context, ledger, self._keeper)
-        self._revisits = Revisits(context, self._keeper.book)
+        accounts = {account: context.of(account) for account in context.accounts}
+        self._brakes = [Brakes(own, self._keeper) for own in accounts.values()]
+        self._approvals = {
+            account: Approvals(own, ledger, self._keeper) for account, own in accounts.items()
+        }
+        self._revisits = Revisits(context, self._keeper.books)
         self._last: FIFOCache[str, Reason] = FIFOCache(MEMORY)
         self._watch_due = context.clock.monotonic()
 
@@ -77,17 +80,19 @@ class Guard:
         if now < self._watch_due:
             return Handled()
         self._watch_due = now + WATCH_EVERY_S
-        await self._brakes.watch()
+        await self._keeper.refresh()
+        for brakes in self._brakes:
+            await brakes.watch()
         again = await self._revisits.due()
         return Handled(again, {f"{STAGE}:looked_again": len(again)} if again else {})
 
     async def rank(self, items: Sequence[Item]) -> list[int]:
         """Return the indexes of ``items``, the signal worth most first.
 
-        What is no signal comes before all others: it becomes a dead letter.
+        What is no signal of this run's accounts comes before all others: it is put away.
         """
-        limits = await self._keeper.current_limits()
-        signals = [_signal_or_none(item) for item in items]
+        limits = {one: await self._keeper.current_limits(one) for one in self._approvals}
+        signals = [_signal_or_none(item, limits) for item in items]
         spoilt = [i for i, signal in enumerate(signals) if signal is None]
         known = [(i, signal) for i, signal in enumerate(signals) if signal is not None]
         order = best_first([signal for _, signal in known], limits)
@@ -100,8 +105,11 @@ class Guard:
         """
         signal = decode(ConfirmedSignal, item.payload)
         with traced(signal.update, signal.selection_id):
+            approvals = self._approvals.get(signal.account)
+            if approvals is None:
+                return self._record(signal, Ruling(reject(Reason.OTHER_RUN)))
             for _ in range(TRIES):
-                ruling = await self._approvals.decide(signal)
+                ruling = await approvals.decide(signal)
                 if ruling is not None:
                     return self._record(signal, ruling)
         # The book changes faster than we decide: the signal goes to the end of its own queue,
@@ -114,7 +122,7 @@ class Guard:
         name = f"{STAGE}:{'refreshed' if refreshed else verdict.reason.value}"
         outputs = []
         if approved is not None:
-            outputs = [Output(QueueName.APPROVED, approved.queue_key, encode(approved))]
+            outputs = [Output(approved_for(signal.account), approved.queue_key, encode(approved))]
         # A selection that is refused for the same reason at every price change is audited once.
         news = self._last.get(signal.queue_key) is not verdict.reason or (
             approved is not None and not refreshed
@@ -142,9 +150,10 @@ class Guard:
         )
 
 
-def _signal_or_none(item: Item) -> ConfirmedSignal | None:
+def _signal_or_none(item: Item, accounts: Container[str]) -> ConfirmedSignal | None:
     try:
-        return decode(ConfirmedSignal, item.payload)
+        signal = decode(ConfirmedSignal, item.payload)
     except PoisonedPayloadError:
         # ``handle`` raises it again and the item becomes a dead letter.
         return None
+    return signal if signal.account in accounts else None

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from keter.bus.errors import BusRefusedError, PoisonedPayloadError
-from keter.bus.queue import Item, Pipe, Reaper
+from keter.bus.queue import Item, Pipe, Reaper, queues_of
 from keter.context import Context
 from keter.processes.turns import Handled
 
@@ -81,7 +81,11 @@ class Reaping:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._every_s = context.settings.process.worker_lease_ttl_s / 2
-        self._reaper = Reaper(context.bus, lease_ttl_s=context.settings.process.worker_lease_ttl_s)
+        self._reaper = Reaper(
+            context.bus,
+            queues=queues_of(context.accounts),
+            lease_ttl_s=context.settings.process.worker_lease_ttl_s,
+        )
         self._due = context.clock.monotonic()
 
     async def when_due(self) -> None:

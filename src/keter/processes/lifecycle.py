@@ -50,6 +50,7 @@ async def live(
     *,
     stop: asyncio.Event,
     log: structlog.stdlib.BoundLogger,
+    account: str = "",
     clock: Clock | None = None,
     ids: Ids = random_id,
     history: History = FIRST_START,
@@ -58,8 +59,8 @@ async def live(
 ) -> None:
     """Run ``run`` until ``stop``, again each time that Redis was lost. Raises its other errors.
 
-    While the Redis belongs to another run, do nothing but say so in the heartbeat. ``belongs_to``
-    and ``starts``: see ``run_process``.
+    While the Redis belongs to another run, do nothing but say so in the heartbeat. ``account``,
+    ``belongs_to`` and ``starts``: see ``run_process``.
     """
     clock, pauses = clock or SystemClock(), retry_pauses()
     while not stop.is_set():
@@ -76,7 +77,8 @@ async def live(
             context = Context(
                 settings, clock, ids, bus, heart, log, process, worker, stop, found, starts
             )
-            await _run_once(context, run, pauses)
+            own = context.of(account) if account else context
+            await _run_once(own, run, pauses)
         except NotOwnerError as e:
             log.warning("not_the_owner", error=str(e))
             await stand_by(heart, stop, str(e))

@@ -80,7 +80,7 @@ class Publisher:
         self, update: FeedUpdate, markets: Sequence[MarketUpdate], began_at: datetime
     ) -> None:
         bus = self._context.bus
-        await remove_odds(bus, update.removed)
+        await remove_odds(bus, self._account, update.removed)
         await write_scores(bus, update.scores)
         for start in range(0, len(markets), CHUNK):
             chunk = markets[start : start + CHUNK]

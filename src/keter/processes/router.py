@@ -13,7 +13,7 @@ from keter.betting_settings import RiskSettings
 from keter.bus.codec import decode, encode
 from keter.bus.errors import LeaseLostError, PoisonedPayloadError
 from keter.bus.locks import Lease
-from keter.bus.queue import Item, Pipe, QueueName
+from keter.bus.queue import Item, Pipe, approved_for
 from keter.context import Context
 from keter.domain.exposure import Exposure
 from keter.domain.signals import ApprovedSignal
@@ -113,7 +113,7 @@ class Router:
         """
         await self.approvals.take_over()
         await self.approvals.until_reconciled()
-        self._pipe = self._context.pipe(QueueName.APPROVED)
+        self._pipe = self._context.pipe(approved_for(self._account))
         await serve(self._context, self._pipe, self.handle, batch=1, tick=self.tick)
 
     async def tick(self) -> Handled:

@@ -33,6 +33,7 @@ def run_process(
     copy: int,
     settings: Settings,
     *,
+    account: str = "",
     restarts: int = 0,
     kills: int = 0,
     belongs_to: Run | None = None,
@@ -43,13 +44,15 @@ def run_process(
     Return BUG after an unknown error, which is logged. Raises KeterError, whose exit code says
     whether a new start makes sense.
 
+    * ``account`` is the key of the one that ingest, router and tracker work for.
     * ``restarts`` is how often the supervisor has started it again, ``kills`` how often of these
       because it hung. The heartbeat has both.
     * ``belongs_to`` is the run that a supervisor started it for. The supervisor then waits for its
       pulse. None finds out which run owns the Redis.
     * ``starts`` are the processes that this supervisor starts.
     """
-    worker = worker_name(process, copy)
+    label = settings.of(account).label if account else ""
+    worker = worker_name(process, copy, label)
     keep_files_private()
     raise_descriptor_limit()
     configure_logs(worker, settings)
@@ -62,6 +65,7 @@ def run_process(
             at_machine(worker, machine_name()),
             settings,
             run,
+            account=account,
             log=log,
             history=History(restarts, kills),
             belongs_to=belongs_to,

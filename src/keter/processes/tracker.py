@@ -53,7 +53,7 @@ async def track(
     async def body(_lease: Lease) -> None:
         await Tracker(context, ledger, venue, selections).run()
 
-    await run_as_leader(context, "tracker", body)
+    await run_as_leader(context, f"tracker:{context.account.key}", body)
 
 
 class Tracker:

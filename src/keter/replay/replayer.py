@@ -85,7 +85,7 @@ class Replayer:
         signals: list[ConfirmedSignal] = []
         for key in [*changed, *(key for key in due if key not in changed)]:
             yield from self._judge(key, now, signals)
-        for place in best_first(signals, self.book.limits):
+        for place in best_first(signals, {one.account: self.book.limits for one in signals}):
             yield self._risk(signals[place], now)
         for score in update.scores:
             self.counts["settled"] += self.book.settle(score, now)

@@ -59,9 +59,9 @@ class Approvals:
         refusal = self._refused_at_once(signal)
         if refusal is not None:
             return Ruling(refusal)
-        state = await self._keeper.state()
+        state = await self._keeper.state(self._account)
         own = _own_reservation(signal, state)
-        limits = await self._keeper.current_limits(own.stake_minor if own else None)
+        limits = await self._keeper.current_limits(self._account, own.stake_minor if own else None)
         context = await self._look(signal, state, own)
         made = assess(signal, context, limits)
         if not made.verdict.accepted:
@@ -90,7 +90,9 @@ class Approvals:
             self._keeper.trading(),
             self._permission.missing(),
             self._settled_on(signal.event_uid),
-            self._keeper.book.bets_in_window(self._context.settings.risk.throttle_window_s),
+            self._keeper.books[self._account].bets_in_window(
+                self._context.settings.risk.throttle_window_s
+            ),
             self._cooling(signal, others),
             self._balance(others),
         )
@@ -127,7 +129,9 @@ class Approvals:
             _reserved(exposure) and exposure.event_uid == signal.event_uid for exposure in exposures
         ):
             return Reason.COOLDOWN_EVENT
-        return await cooling(self._context.bus, signal.event_uid, signal.selection_id)
+        return await cooling(
+            self._context.bus, self._account, signal.event_uid, signal.selection_id
+        )
 
     async def _balance(self, exposures: tuple[Exposure, ...]) -> int | None:
         """Return the credit in minor units, less bets that the venue does not count yet.
@@ -152,14 +156,14 @@ class Approvals:
             made_at=now,
             expires_at=self._expiry(now),
         )
-        reserved = await self._keeper.book.reserve(
+        reserved = await self._keeper.books[self._account].reserve(
             exposure, revision=state.revision, lease=self._keeper.held
         )
         return exposure.decision_id if reserved else None
 
     async def _refresh(self, own: Exposure) -> str | None:
         """Extend a reservation and return its decision id; None if it has ended."""
-        kept = await self._keeper.book.refresh(
+        kept = await self._keeper.books[self._account].refresh(
             own.decision_id, self._expiry(self._context.clock.now())
         )
         return own.decision_id if kept else None

@@ -5,6 +5,7 @@ The ledger knows every bet and the last command of an operator. Redis has copies
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import msgspec
 
@@ -12,7 +13,7 @@ from keter.bus.connection import Bus
 from keter.bus.errors import LeaseLostError, StaleRevisionError
 from keter.bus.locks import Held, Lease
 from keter.bus.state.permissions import read_limits
-from keter.bus.state.risk import RiskBook
+from keter.bus.state.risk import AccountDay, RiskBook, rebuild_book
 from keter.bus.state.risk_state import RiskState
 from keter.bus.state.trading import TradingView, change_trading, read_trading
 from keter.context import Context
@@ -23,7 +24,7 @@ from keter.domain.streaks import losing_streak
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
 from keter.ledger import BetFilter, Ledger
 from keter.risk.gate import RiskLimits
-from keter.risk.ledger_watch import LedgerWatch
+from keter.risk.ledger_watch import LedgerWatch, note_ledger
 from keter.risk.restore import (
     ACTOR,
     catch_up,
@@ -52,12 +53,22 @@ class BookKeeper:
         self._lease = lease
         self._server_life = server_life
         self._server: str | None = None
-        self._mode = context.account.mode
-        self._ledger_watch = LedgerWatch(context, ledger)
+        self._accounts = {account: context.of(account) for account in context.accounts}
+        self._ledger_watches = {
+            account: LedgerWatch(own, ledger) for account, own in self._accounts.items()
+        }
         self._run = context.run.mark.text
-        zone, life_s = context.settings.mode.zone, context.settings.risk.reservation_ttl_s
-        self.book = RiskBook(
-            context.bus, clock=context.clock, zone=zone, reservation_s=life_s, run=self._run
+        self.books = {account: self._book(own) for account, own in self._accounts.items()}
+
+    def _book(self, own: Context) -> RiskBook:
+        zone, life_s = own.settings.mode.zone, own.settings.risk.reservation_ttl_s
+        return RiskBook(
+            own.bus,
+            own.account.key,
+            clock=own.clock,
+            zone=zone,
+            reservation_s=life_s,
+            run=self._run,
         )
 
     @property
@@ -69,10 +80,13 @@ class BookKeeper:
 
     async def start(self) -> None:
         """Restore everything. With TRADING_ENABLED=false also halt trading."""
-        await self._ledger_watch.compare(await self.book.read())
+        for account, watch in self._ledger_watches.items():
+            await watch.compare(await self.books[account].read())
+        await note_ledger(self._context)
         await self._catch_up(anyway=True)
         view = await self.trading()
-        await self.state()
+        for account in self._accounts:
+            await self.state(account)
         if (
             view.state is not None
             and view.state.may_come_to_bet
@@ -83,7 +97,8 @@ class BookKeeper:
     async def refresh(self) -> None:
         """Catch up with the ledger if the server was restarted; settle the alert of the ledger."""
         await self._catch_up()
-        await self._ledger_watch.settle()
+        for watch in self._ledger_watches.values():
+            await watch.settle()
 
     async def trading(self) -> TradingView:
         """Return the trading state and put its revision into the heartbeat.
@@ -151,21 +166,25 @@ class BookKeeper:
         await self._ledger.commands.add(_command(self._context.ids(), wanted, before, after))
         return True
 
-    async def current_limits(self, reserved_minor: int | None = None) -> RiskLimits:
-        """Return for each limit the lower of the setting and the operator's wish."""
-        risk = lowered(self._context.settings.risk, await read_limits(self._context.bus))
-        return RiskLimits(risk, self._context.settings.stake, reserved_minor)
+    async def current_limits(self, account: str, reserved_minor: int | None = None) -> RiskLimits:
+        """Return for each limit of the account the lower of the setting and the operator's wish."""
+        settings = self._accounts[account].settings
+        risk = lowered(settings.risk, await read_limits(self._context.bus, account))
+        return RiskLimits(risk, settings.stake, reserved_minor)
 
-    async def state(self) -> RiskState:
-        """Return the book with today's figures, rebuilt from the ledger if Redis has lost it."""
-        today = self._context.day()
-        state = await self.book.read()
+    async def state(self, account: str) -> RiskState:
+        """Return the account's part of the book with its figures of today.
+
+        The book is rebuilt from the ledger if Redis has lost it.
+        """
+        today, book = self._context.day(), self.books[account]
+        state = await book.read()
         if state.day is None or state.run != self._run:
             await self._complete(today)
-            state = await self.book.read()
+            state = await book.read()
         if state.day is not None and state.day.day == today:
             return state
-        return await self.book.read(today)
+        return await book.read(today)
 
     async def _complete(self, today: str) -> None:
         """Rebuild the book from the ledger.
@@ -174,59 +193,90 @@ class BookKeeper:
         tickets.
         """
         for _ in range(TRIES):
-            state = await self.book.read()
-            bets, day = await self._ledger.risk_picture(today, self._mode)
-            todays = [bet for bet in bets if self._ledger.day_of(bet.intent.created_at) == today]
-            day, booked = with_begun(
-                msgspec.structs.replace(day, streak=await self._streak(day)), todays
-            )
+            state = await next(iter(self.books.values())).read()
+            found = [await self._account_book(own, today) for own in self._accounts.values()]
+            booked = {name: stake for one in found for name, stake in one.booked.items()}
+            bets = [bet for one in found for bet in one.bets]
             known = {bet.intent.decision_id for bet in bets}
             kept = [one for one in self._still_good(state) if one.decision_id not in known]
-            exposures = [*map(exposure_of, bets), *kept]
-            if await self.book.rebuild(
-                exposures, day, lease=self.held, revision=state.revision, booked=booked
+            if await rebuild_book(
+                self._context.bus,
+                [*map(exposure_of, bets), *kept],
+                [one.day for one in found],
+                lease=self.held,
+                clock=self._context.clock,
+                revision=state.revision,
+                booked=booked,
+                run=self._run,
             ):
                 await self._remember_sent()
-                self._context.log.warning(
-                    "risk_book_rebuilt",
-                    bets=len(bets),
-                    kept=len(kept),
-                    day=day.day,
-                    streak=day.streak,
-                )
+                for account, day in (one.day for one in found):
+                    self._context.log.warning(
+                        "risk_book_rebuilt",
+                        account=account,
+                        bets=sum(bet.intent.account == account for bet in bets),
+                        kept=len(kept),
+                        day=day.day,
+                        streak=day.streak,
+                    )
                 return
         raise LeaseLostError("the risk book could not be rebuilt under our lease")
 
+    async def _account_book(self, own: Context, today: str) -> "_AccountBook":
+        """Return what the ledger knows of one account."""
+        account = own.account
+        bets, day = await self._ledger.risk_picture(today, account.mode)
+        bets = [bet for bet in bets if bet.intent.account == account.key]
+        todays = [bet for bet in bets if self._ledger.day_of(bet.intent.created_at) == today]
+        streak = await self._streak(own, day)
+        day, booked = with_begun(msgspec.structs.replace(day, streak=streak), todays)
+        return _AccountBook(bets, AccountDay(account.key, day), booked)
+
     def _still_good(self, state: RiskState) -> list[Exposure]:
         """Return the entries of a book that a rebuild keeps."""
+        everything = [*state.exposures, *state.of_others]
         # A book without a run was written since Redis lost everything.
         if state.run in {"", self._run}:
-            return list(state.exposures)
+            return everything
         # The approvals of another run are void. Its foreign tickets are still open at the venue,
-        # if it ran in the same mode.
-        if state.run.split(":")[1:2] != [self._mode.value]:
+        # if it ran in the same mode on the same account.
+        if state.run.split(":")[1:2] != [self._context.run.mode.value]:
             return []
-        return [one for one in state.exposures if one.decision_id.startswith(FOREIGN_PREFIX)]
+        return [
+            one
+            for one in everything
+            if one.decision_id.startswith(FOREIGN_PREFIX) and one.account in self._accounts
+        ]
 
     async def _remember_sent(self) -> None:
         """Count the bets of the throttle window again, as if they were sent just now."""
-        risk = self._context.settings.risk
-        since = self._context.clock.now() - timedelta(seconds=risk.throttle_window_s)
-        lately = await self._ledger.intents.list_bets(
-            BetFilter(mode=self._mode, since=since), limit=risk.throttle_bets
-        )
-        for bet in lately:
-            await self.book.note_bet(bet.intent.decision_id)
+        for account, own in self._accounts.items():
+            risk = own.settings.risk
+            since = self._context.clock.now() - timedelta(seconds=risk.throttle_window_s)
+            lately = await self._ledger.intents.list_bets(
+                BetFilter(mode=own.account.mode, since=since), limit=risk.throttle_bets
+            )
+            for bet in lately:
+                if bet.intent.account == account:
+                    await self.books[account].note_bet(bet.intent.decision_id)
 
-    async def _streak(self, day: DayRisk) -> int:
-        """Return the losses in a row since the last pause for them.
+    async def _streak(self, own: Context, day: DayRisk) -> int:
+        """Return the account's losses in a row since the last pause for them.
 
         Losses before that pause must not cause another one.
         """
         if not day.streak:
             return 0
-        results = await results_since_pause(self._ledger, self._mode)
+        results = await results_since_pause(self._ledger, own.account.mode)
         return min(day.streak, losing_streak(state for _, state in results))
+
+
+class _AccountBook(NamedTuple):
+    """What the ledger knows of one account: open bets, its day, and stakes that the day counts."""
+
+    bets: list[Bet]
+    day: AccountDay
+    booked: dict[str, int]
 
 
 def _command(

@@ -26,24 +26,24 @@ DAILY_LOSS = "daily loss limit"
 
 
 class Brakes:
-    """Pause trading when a limit of the day is reached; clear the alert when it is over."""
+    """Pause an account when a limit of its day is reached; clear the alert when it is over."""
 
     def __init__(self, context: Context, keeper: BookKeeper) -> None:
         self._context = context
         self._keeper = keeper
+        self._account = context.account.key
         # Alerts that may be raised. An earlier process may have raised them.
         self._raised = {AlertKind.LOSING_STREAK, AlertKind.DAILY_LOSS_LIMIT}
 
     async def watch(self) -> None:
         """Compare the day's figures with the limits. Raises the errors of bus and ledger."""
-        await self._keeper.refresh()
         # Read before the figures: yesterday's must not pause a day that has just begun.
         now = self._context.clock.now()
         view = await self._keeper.trading()
-        state = await self._keeper.state()
+        state = await self._keeper.state(self._account)
         if view.state is None or state.day is None:
             return
-        limits = await self._keeper.current_limits()
+        limits = await self._keeper.current_limits(self._account)
         active = view.state.effective(now) is TradingMode.ACTIVE
         if not daily_loss_reached(state.day, limits):
             await self._clear(AlertKind.DAILY_LOSS_LIMIT)
@@ -76,13 +76,15 @@ class Brakes:
             return False
         self._raised.add(kind)
         detail = f"{what}; paused until {until.isoformat(timespec='seconds')}"
-        await raise_alert(self._context.bus, kind.alert(detail, self._context.clock.now()))
+        await raise_alert(
+            self._context.bus, kind.alert(detail, self._context.clock.now(), about=self._account)
+        )
         return True
 
     async def _clear(self, kind: AlertKind) -> None:
         if kind in self._raised:
             self._raised.discard(kind)
-            await clear_alert(self._context.bus, kind.alert_id())
+            await clear_alert(self._context.bus, kind.alert_id(self._account))
 
     async def _forget_streak(self, revision: int, view: TradingView) -> None:
         """Reset the streak if trading is paused for it.
@@ -93,7 +95,9 @@ class Brakes:
             await read_trading(self._context.bus, self._context.clock.now())
         ).state or view.state
         if latest is not None and latest.actor == ACTOR and latest.reason.startswith(STREAK):
-            await self._keeper.book.forget_streak(lease=self._keeper.held, revision=revision)
+            await self._keeper.books[self._account].forget_streak(
+                lease=self._keeper.held, revision=revision
+            )
 
     def _tomorrow(self, now: datetime) -> datetime:
         """Return the end of the betting day of ``now``."""

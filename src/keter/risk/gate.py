@@ -164,13 +164,15 @@ def worth_of(signal: ConfirmedSignal, limits: RiskLimits) -> float:
     return growth(chances_of(signal), signal.offers[0].odds, share)
 
 
-def best_first(signals: Sequence[ConfirmedSignal], limits: RiskLimits) -> list[int]:
+def best_first(signals: Sequence[ConfirmedSignal], limits: Mapping[str, RiskLimits]) -> list[int]:
     """Return the indexes of ``signals``, the one worth most first; among equals the earlier one.
+
+    ``limits`` are those of each account.
 
     The prices of a match move together. Its cooldown after a bet and the throttle let few of the
     signals through, so the best must be assessed first.
     """
-    worth = [worth_of(signal, limits) for signal in signals]
+    worth = [worth_of(signal, limits[signal.account]) for signal in signals]
     return sorted(range(len(signals)), key=lambda i: (-worth[i], i))
 
 
@@ -233,6 +235,7 @@ def as_exposure(signal: ConfirmedSignal, stake: int, decision_id: str = "") -> E
         status=ExposureStatus.RESERVED,
         made_at=signal.confirmed_at,
         score_at_bet=update.score_at_bet,
+        account=signal.account,
     )
 
 

@@ -36,21 +36,20 @@ class LedgerWatch:
     async def compare(self, book: RiskState) -> None:
         """Compare the ledger with ``book``, as read before it is rebuilt.
 
-        Then note in Redis which ledger the book is made from. Raises bus and ledger errors.
+        Raises bus and ledger errors.
         """
         own = self._context.run.ledger_id
         # Empty in a process that no `keter up` started.
         if not own:
             return
-        key, redis = self._context.bus.keys.risk_ledger, self._context.bus.redis
-        known = await redis.execute_command("GET", key)
+        bus = self._context.bus
+        known = await bus.redis.execute_command("GET", bus.keys.risk_ledger)
         if known is not None and known.decode() != own:
             await self._replaced("the ledger is another one than that of the last start")
         elif unknown := await self._unknown(book):
             await self._replaced(
                 f"{unknown} open bets that Redis knows are missing from the ledger"
             )
-        await redis.execute_command("SET", key, own)
 
     async def _unknown(self, book: RiskState) -> int:
         """Return how many of our own bets in the book have no intent in the ledger.
@@ -75,7 +74,7 @@ class LedgerWatch:
         now, bus = self._context.clock.now(), self._context.bus
         await disarm(bus, self._account)
         detail = f"{why}: profit of the day and bets so far count from nothing. LIVE is disarmed."
-        await raise_alert(bus, AlertKind.LEDGER_REPLACED.alert(detail, now))
+        await raise_alert(bus, AlertKind.LEDGER_REPLACED.alert(detail, now, about=self._account))
         self._may_be_raised = True
         row = OperatorCommand(
             command_id=self._context.ids(),
@@ -95,5 +94,12 @@ class LedgerWatch:
         if self._may_be_raised and self._context.settings.live:
             if await read_arming(self._context.bus, self._account, self._context.run.mark) is None:
                 return
-            await clear_alert(self._context.bus, AlertKind.LEDGER_REPLACED.alert_id())
+            await clear_alert(self._context.bus, AlertKind.LEDGER_REPLACED.alert_id(self._account))
             self._may_be_raised = False
+
+
+async def note_ledger(context: Context) -> None:
+    """Note in Redis which ledger the risk book is made from. Raises bus errors."""
+    if context.run.ledger_id:
+        key = context.bus.keys.risk_ledger
+        await context.bus.redis.execute_command("SET", key, context.run.ledger_id)

@@ -13,6 +13,7 @@ from keter.bus.errors import StaleRevisionError
 from keter.bus.state.permissions import Arming, disarm, read_arming, restore_limits
 from keter.bus.state.trading import change_trading, read_trading
 from keter.context import Context
+from keter.domain.limits import parse_limit
 from keter.domain.streaks import STREAK, Results
 from keter.domain.trading import (
     CommandAction,
@@ -35,18 +36,21 @@ async def catch_up(context: Context, ledger: Ledger) -> None:
     """
     await _trading(context, ledger)
     await lower_limits(context, ledger)
-    await _arming(context, ledger)
+    for account in context.accounts:
+        await _arming(context, ledger, account)
 
 
 async def lower_limits(context: Context, ledger: Ledger) -> None:
-    """Set each limit to the amount last commanded, unless it is lower already."""
-    known: dict[str, Decimal] = {}
+    """Set each account's limits to the amounts last commanded, unless they are lower already."""
+    known: dict[str, dict[str, Decimal]] = {account: {} for account in context.accounts}
     for command in await ledger.commands.recent(
         RECENT_COMMANDS, actions=frozenset({CommandAction.SET_LIMIT})
     ):
-        name, _, value = command.target.partition("=")
-        known.setdefault(name, Decimal(value))
-    await restore_limits(context.bus, known)
+        account, name, amount = parse_limit(command.target)
+        for whose in [account] if account else context.accounts:
+            known.get(whose, {}).setdefault(name, amount)
+    for account, limits in known.items():
+        await restore_limits(context.bus, account, limits)
 
 
 async def _trading(context: Context, ledger: Ledger) -> None:
@@ -65,12 +69,11 @@ async def _trading(context: Context, ledger: Ledger) -> None:
         context.log.info("trading_state_set_meanwhile")
 
 
-async def _arming(context: Context, ledger: Ledger) -> None:
+async def _arming(context: Context, ledger: Ledger, account: str) -> None:
     """Disarm the account if a disarming or a halt came after its arming.
 
     The halt may have been commanded without Redis.
     """
-    account = context.account.key
     arming = await read_arming(context.bus, account, context.run.mark)
     if arming is None:
         return

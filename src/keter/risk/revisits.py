@@ -5,6 +5,7 @@ back to the head of the pipeline as it is on offer, and every gate judges it ane
 with the process. A market that it forgets is judged again with its next price change.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from cachetools import FIFOCache
@@ -31,9 +32,9 @@ SHORTEST = timedelta(seconds=1)
 class Revisits:
     """Remember which markets must be judged again, and when."""
 
-    def __init__(self, context: Context, book: RiskBook) -> None:
+    def __init__(self, context: Context, books: Mapping[str, RiskBook]) -> None:
         self._context = context
-        self._book = book
+        self._books = books
         # By queue key: when to look again, the signal, and what refused it.
         self._due: FIFOCache[str, tuple[datetime, ConfirmedSignal, Reason]] = FIFOCache(MEMORY)
 
@@ -42,7 +43,7 @@ class Revisits:
 
         Signals with another verdict are ignored.
         """
-        if verdict.reason in COOLING_DOWN:
+        if verdict.reason in COOLING_DOWN and signal.account in self._books:
             at = self._context.clock.now() + SHORTEST
             self._due[signal.update.queue_key] = at, signal, verdict.reason
 
@@ -61,24 +62,30 @@ class Revisits:
             if one is not None
         ]
 
-    async def _reserved(self) -> frozenset[str]:
-        """Return the events with a reservation: their cooldown has begun without a bet."""
-        exposures = (await self._book.read()).exposures
+    async def _reserved(self) -> frozenset[tuple[str, str]]:
+        """Return the account and event of each reservation: a cooldown has begun without a bet."""
+        exposures = [one for book in self._books.values() for one in (await book.read()).exposures]
         return frozenset(
-            one.event_uid for one in exposures if one.status is ExposureStatus.RESERVED
+            (one.account, one.event_uid)
+            for one in exposures
+            if one.status is ExposureStatus.RESERVED
         )
 
-    async def _look(self, key: str, now: datetime, reserved: frozenset[str]) -> MarketUpdate | None:
+    async def _look(
+        self, key: str, now: datetime, reserved: frozenset[tuple[str, str]]
+    ) -> MarketUpdate | None:
         """Return the market if its cooldown is over, else remember it for later."""
         _, signal, reason = self._due.pop(key)
         left = SHORTEST
-        if signal.event_uid not in reserved:
+        if (signal.account, signal.event_uid) not in reserved:
             left = timedelta(seconds=await self._left_s(signal, reason))
         if left > timedelta(0):
             self._due[key] = now + max(left, SHORTEST), signal, reason
             return None
         try:
-            return await read_market(self._context.bus, signal.event_uid, signal.update.market)
+            return await read_market(
+                self._context.bus, signal.account, signal.event_uid, signal.update.market
+            )
         except PoisonedPayloadError as e:
             # The next price change writes the market anew.
             self._context.log.warning("market_unreadable", key=key, error=str(e))
@@ -86,8 +93,9 @@ class Revisits:
 
     async def _left_s(self, signal: ConfirmedSignal, reason: Reason) -> float:
         """Return the seconds until the signal may pass; 0 if it may now."""
-        risk = self._context.settings.risk
+        account, bus = signal.account, self._context.bus
+        risk = self._context.of(account).settings.risk
         if reason is Reason.THROTTLED:
-            sent = await self._book.bets_in_window(risk.throttle_window_s)
+            sent = await self._books[account].bets_in_window(risk.throttle_window_s)
             return SHORTEST.total_seconds() if sent >= risk.throttle_bets else 0.0
-        return await cooldown_left_s(self._context.bus, signal.event_uid, signal.selection_id)
+        return await cooldown_left_s(bus, account, signal.event_uid, signal.selection_id)

@@ -5,7 +5,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from keter import __version__
-from keter.domain.processes import EVERYTHING, STAGE_OF, Process, Stage, worker_name
+from keter.domain.processes import (
+    EVERYTHING,
+    OF_AN_ACCOUNT,
+    STAGE_OF,
+    Process,
+    Stage,
+    worker_name,
+)
 from keter.settings import Settings
 from keter.supervision.child import Spec
 from keter.system.addresses import LOOPBACK, free_port
@@ -72,16 +79,25 @@ def worker_specs(settings: Settings, only: frozenset[Process] = EVERYTHING) -> l
         Process.EDGE: settings.process.edge_copies,
     }
     return [
-        Spec(
-            worker_name(process, copy),
-            keter_command("run", process.value, "--copy", str(copy), "--supervised"),
-            STAGE_OF[process],
-            supervised=True,
-        )
+        spec
         for process in START_ORDER
         if process in only
         for copy in range(1, copies.get(process, 1) + 1)
+        for spec in _specs_of(process, copy, settings)
     ]
+
+
+def _specs_of(process: Process, copy: int, settings: Settings) -> Iterator[Spec]:
+    """Yield one child, or one for each account if the process works for one alone."""
+    command = ("run", process.value, "--copy", str(copy), "--supervised")
+    stage = STAGE_OF[process]
+    if process not in OF_AN_ACCOUNT:
+        yield Spec(worker_name(process, copy), keter_command(*command), stage, supervised=True)
+        return
+    for one in settings.each:
+        name = worker_name(process, copy, one.label)
+        account = ("--account", one.account.key)
+        yield Spec(name, keter_command(*command, *account), stage, supervised=True)
 
 
 def page_host(settings: Settings) -> str:

@@ -9,6 +9,7 @@ import socket
 
 from keter.clock import Clock
 from keter.domain.accounts import Account
+from keter.domain.trading import ExecutionMode
 from keter.errors import ConfigurationError, UnavailableError, UsageError
 from keter.license.keeper import LicenseKeeper
 from keter.settings import Settings
@@ -142,12 +143,12 @@ def check_permission(settings: Settings, clock: Clock) -> None:
     LicenseKeeper(settings, clock).require()
 
 
-def armable(settings: Settings, clock: Clock) -> Account:
-    """Return the account whose LIVE bets may be allowed now.
+def armable(settings: Settings, clock: Clock) -> tuple[Account, ...]:
+    """Return the accounts whose LIVE bets may be allowed now.
 
     Raises UsageError in DRY, which needs no arming, and as ``check_live``.
     """
     if not settings.live:
         raise UsageError("arming is for LIVE; EXECUTION_MODE is DRY and needs none")
     check_live(settings, clock)
-    return settings.account
+    return tuple(one for one in settings.accounts if one.mode is ExecutionMode.LIVE)

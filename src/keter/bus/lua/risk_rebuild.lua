@@ -5,13 +5,14 @@
 -- KEYS[3] risk:exposure:expiry   zset    decision id -> ms at which a reservation ends
 -- KEYS[4] risk:exposure:booked   hash    decision id -> day|stake
 -- KEYS[5] lease:{name}           string  token|fence of its owner
--- KEYS[6] risk:daily_pnl:{day}   hash    pnl_minor, staked_minor, bets
--- KEYS[7] risk:day               string  newest day
--- KEYS[8] risk:streak            string  losses in a row
--- KEYS[9] risk:run               string  run, mode and settings whose book it is
+-- KEYS[6] risk:day               string  newest day
+-- KEYS[7] risk:run               string  run, mode and settings whose book it is
+-- then for each account:
+--   risk:daily_pnl:{day}:{account}   hash    pnl_minor, staked_minor, bets
+--   risk:streak:{account}            string  losses in a row
 -- ARGV[1] revision read, or empty for whatever it is  ARGV[2] our token|fence
--- ARGV[3] day  ARGV[4] pnl_minor  ARGV[5] staked_minor  ARGV[6] bets  ARGV[7] streak  ARGV[8] TTL of the day in ms
--- ARGV[9] our run, mode and settings
+-- ARGV[3] day  ARGV[4] TTL of the day in ms  ARGV[5] our run, mode and settings  ARGV[6] number of accounts
+-- then for each account: pnl_minor, staked_minor, bets, streak
 -- then for each exposure: decision id, JSON Exposure, TTL in ms (empty for a bet), day|stake of a bet (empty: not booked)
 --
 -- Returns 1, or 0 when the book has changed or the lease is lost.
@@ -24,8 +25,9 @@ if ARGV[1] ~= '' and tonumber(call('GET', KEYS[1]) or '0') ~= tonumber(ARGV[1]) 
 end
 local time = call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-call('DEL', KEYS[2], KEYS[3], KEYS[4], KEYS[6])
-for i = 10, #ARGV, 4 do
+call('DEL', KEYS[2], KEYS[3], KEYS[4])
+local accounts = tonumber(ARGV[6])
+for i = 7 + 4 * accounts, #ARGV, 4 do
   call('HSET', KEYS[2], ARGV[i], ARGV[i + 1])
   if ARGV[i + 2] ~= '' then
     call('ZADD', KEYS[3], now + tonumber(ARGV[i + 2]), ARGV[i])
@@ -34,10 +36,14 @@ for i = 10, #ARGV, 4 do
     call('HSET', KEYS[4], ARGV[i], ARGV[i + 3])
   end
 end
-call('HSET', KEYS[6], 'pnl_minor', ARGV[4], 'staked_minor', ARGV[5], 'bets', ARGV[6])
-call('PEXPIRE', KEYS[6], ARGV[8])
-call('SET', KEYS[7], ARGV[3])
-call('SET', KEYS[8], ARGV[7])
-call('SET', KEYS[9], ARGV[9])
+for i = 0, accounts - 1 do
+  local day, figures = KEYS[8 + 2 * i], 7 + 4 * i
+  call('DEL', day)
+  call('HSET', day, 'pnl_minor', ARGV[figures], 'staked_minor', ARGV[figures + 1], 'bets', ARGV[figures + 2])
+  call('PEXPIRE', day, ARGV[4])
+  call('SET', KEYS[9 + 2 * i], ARGV[figures + 3])
+end
+call('SET', KEYS[6], ARGV[3])
+call('SET', KEYS[7], ARGV[5])
 call('INCR', KEYS[1])
 return 1

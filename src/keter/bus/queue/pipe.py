@@ -8,7 +8,7 @@
   exactly once. What a worker *does* between two steps may be repeated.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -27,15 +27,27 @@ STAMP = 14  # length of ``<13 digits of ms>|`` before the key in a queue's list
 
 
 class QueueName(StrEnum):
-    """The queues, in the order of the pipeline.
+    """The kinds of queues, in the order of the pipeline.
 
-    RAW and VALIDATED conflate on markets, the others on selections.
+    RAW and VALIDATED conflate on markets, the others on selections. There is one approved queue for
+    each account: see ``approved_for``.
     """
 
     RAW = "raw"
     VALIDATED = "validated"
     CONFIRMED = "confirmed"
     APPROVED = "approved"
+
+
+def approved_for(account: str) -> str:
+    """Return the name of the queue that the router of this account serves."""
+    return f"{QueueName.APPROVED.value}:{account}"
+
+
+def queues_of(accounts: Iterable[str]) -> tuple[str, ...]:
+    """Return the names of all queues of a run on these accounts, in the order of the pipeline."""
+    shared = [queue.value for queue in QueueName if queue is not QueueName.APPROVED]
+    return *shared, *map(approved_for, accounts)
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -56,7 +68,7 @@ class Output(msgspec.Struct, frozen=True):
     A ``returned`` item goes back to the queue it came from and never replaces a newer payload.
     """
 
-    queue: QueueName
+    queue: str
     key: str
     payload: bytes
     returned: bool = False
@@ -87,7 +99,7 @@ class Pipe:
         self,
         bus: Bus,
         *,
-        source: QueueName | None,
+        source: str | None,
         worker: str,
         lease_ttl_s: float,
         ids: Ids = random_id,
@@ -210,7 +222,7 @@ class Pipe:
         for name, n in counters.items():
             args += (name, n)
         args += (len(step.audit), *step.audit)
-        places: dict[QueueName, int] = {}
+        places: dict[str, int] = {}
         for output in step.outputs:
             place = places.get(output.queue)
             if place is None:

@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from keter.bus.connection import Bus
-from keter.bus.queue.pipe import STAMP, QueueName, reap
+from keter.bus.queue.pipe import STAMP, QueueName, approved_for, queues_of, reap
 from keter.clock import from_ms
 
 MOST_STRIKES = 3
@@ -49,8 +49,8 @@ class Reaper:
         self,
         bus: Bus,
         *,
+        queues: Sequence[str],
         strikes: int = MOST_STRIKES,
-        queues: Sequence[QueueName] = tuple(QueueName),
         lease_ttl_s: float | None = None,
     ) -> None:
         self._bus = bus
@@ -62,7 +62,7 @@ class Reaper:
         """Check every queue once; return the number of items put back or declared dead."""
         return sum([await self._queue(queue) for queue in self._queues])
 
-    async def _queue(self, queue: QueueName) -> int:
+    async def _queue(self, queue: str) -> int:
         keys = self._bus.keys.queue(queue)
         async with self._bus.redis.batch() as batch:
             batch.zrange(keys.workers, 0, -1)
@@ -76,7 +76,7 @@ class Reaper:
             moved += await self._reclaim_late(queue, [name.decode() for name in tombs])
         return moved
 
-    async def _without_lease(self, queue: QueueName, incarnations: list[str]) -> list[str]:
+    async def _without_lease(self, queue: str, incarnations: list[str]) -> list[str]:
         if not incarnations:
             return []
         leases = [self._bus.keys.queue(queue).lease(incarnation) for incarnation in incarnations]
@@ -89,7 +89,7 @@ class Reaper:
                 await self._bus.redis.execute_command("PEXPIRE", lease, self._lease_ms)
         return [name for name, left_ms in zip(incarnations, left, strict=True) if left_ms == GONE]
 
-    async def _reclaim_late(self, queue: QueueName, tombs: list[str]) -> int:
+    async def _reclaim_late(self, queue: str, tombs: list[str]) -> int:
         """Reclaim items that a client claimed after it was reaped: its command was delayed."""
         keys = self._bus.keys.queue(queue)
         moved = 0
@@ -107,13 +107,19 @@ class Reaper:
         return moved
 
 
-async def depths(bus: Bus) -> dict[QueueName, QueueFacts]:
-    """Return the state of every queue."""
+async def depths(bus: Bus, accounts: Sequence[str]) -> dict[str, QueueFacts]:
+    """Return the state of each queue of a run on these accounts, by its name for people.
+
+    An only account is not in that name.
+    """
     now_ms = await bus.now_ms()
-    return {queue: await _facts(bus, queue, now_ms) for queue in QueueName}
+    found = {queue: await _facts(bus, queue, now_ms) for queue in queues_of(accounts)}
+    if len(accounts) == 1:
+        found[QueueName.APPROVED.value] = found.pop(approved_for(accounts[0]))
+    return found
 
 
-async def _facts(bus: Bus, queue: QueueName, now_ms: int) -> QueueFacts:
+async def _facts(bus: Bus, queue: str, now_ms: int) -> QueueFacts:
     keys = bus.keys.queue(queue)
     async with bus.redis.batch() as batch:
         batch.llen(keys.list)
@@ -129,7 +135,7 @@ async def _facts(bus: Bus, queue: QueueName, now_ms: int) -> QueueFacts:
     return QueueFacts(depth, in_flight, oldest, consumers, dead)
 
 
-async def read_dead(bus: Bus, queue: QueueName, limit: int = 50) -> list[DeadLetter]:
+async def read_dead(bus: Bus, queue: str, limit: int = 50) -> list[DeadLetter]:
     """Return the newest dead letters of a queue, newest first."""
     raw = await bus.redis.read_list(bus.keys.queue(queue).dead, -limit, -1)
     return [_letter(entry) for entry in reversed(raw)]

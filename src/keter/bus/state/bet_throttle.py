@@ -67,10 +67,11 @@ class RecentBets:
 
 
 class BetThrottle:
-    """The bets noted in Redis together with those that this process has seen."""
+    """The bets of one account noted in Redis, together with those that this process has seen."""
 
-    def __init__(self, bus: Bus, clock: Clock) -> None:
+    def __init__(self, bus: Bus, clock: Clock, account: str) -> None:
         self._bus = bus
+        self._book = bus.keys.risk_bets(account)
         self._clock = clock
         self._recent = RecentBets(BETS_MS / 1000)
 
@@ -85,11 +86,10 @@ class BetThrottle:
     async def note_bet(self, decision_id: str) -> None:
         """Note in Redis that the bet is sent now, by the server's clock."""
         now_ms = await self._bus.now_ms()
-        book = self._bus.keys.risk_bets
         async with self._bus.redis.batch(atomic=True) as batch:
-            batch.zadd(book, {decision_id: now_ms})
-            batch.zremrangebyscore(book, "-inf", now_ms - BETS_MS)
-            batch.pexpire(book, BETS_MS)
+            batch.zadd(self._book, {decision_id: now_ms})
+            batch.zremrangebyscore(self._book, "-inf", now_ms - BETS_MS)
+            batch.pexpire(self._book, BETS_MS)
             await batch.execute()
 
     async def bets_in_window(self, window_s: float) -> int:
@@ -99,9 +99,8 @@ class BetThrottle:
         """
         server_ms = await self._bus.now_ms()
         since = f"({server_ms - round(window_s * 1000)}"
-        book = self._bus.keys.risk_bets
         flat: Sequence[bytes] = await self._bus.redis.execute_command(
-            "ZRANGEBYSCORE", book, since, "+inf", "WITHSCORES"
+            "ZRANGEBYSCORE", self._book, since, "+inf", "WITHSCORES"
         )
         notes = {flat[i].decode(): float(flat[i + 1]) for i in range(0, len(flat), 2)}
         now_s = self._clock.monotonic()

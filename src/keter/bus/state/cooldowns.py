@@ -20,31 +20,37 @@ class Cooldown(msgspec.Struct, frozen=True):
 
 
 async def cool_down(
-    bus: Bus, *, event_uid: str, seconds: float, reason: str, selection_id: str | None = None
+    bus: Bus,
+    account: str,
+    *,
+    event_uid: str,
+    seconds: float,
+    reason: str,
+    selection_id: str | None = None,
 ) -> None:
-    """Start a cooldown of the event, or of only one of its selections.
+    """Start a cooldown of the event on this account, or of only one of its selections.
 
     A cooldown under way is never shortened. Nothing happens for 0 seconds.
     """
     ms = round(seconds * 1000)
     if ms > 0:
-        key = bus.keys.cooldown_event(event_uid)
+        key = bus.keys.cooldown_event(event_uid, account)
         if selection_id is not None:
-            key = bus.keys.cooldown_selection(event_uid, selection_id)
+            key = bus.keys.cooldown_selection(event_uid, selection_id, account)
         await bus.redis.run("cool_down", [key], [ms, reason])
 
 
-async def cooling(bus: Bus, event_uid: str, selection_id: str) -> Reason | None:
+async def cooling(bus: Bus, account: str, event_uid: str, selection_id: str) -> Reason | None:
     """Return the reason why the selection must not be bet now, None if it may."""
-    event, selection = await _read(bus, event_uid, selection_id)
+    event, selection = await _read(bus, account, event_uid, selection_id)
     if _under_way(*event):
         return Reason.COOLDOWN_EVENT
     return Reason.COOLDOWN_SELECTION if _under_way(*selection) else None
 
 
-async def cooldown_left_s(bus: Bus, event_uid: str, selection_id: str) -> float:
+async def cooldown_left_s(bus: Bus, account: str, event_uid: str, selection_id: str) -> float:
     """Return the seconds for which ``cooling`` still refuses the selection; 0 if it does not."""
-    event, selection = await _read(bus, event_uid, selection_id)
+    event, selection = await _read(bus, account, event_uid, selection_id)
     left = [left_ms for value, left_ms in (event, selection) if _under_way(value, left_ms)]
     return max(left, default=0) / 1000
 
@@ -77,13 +83,13 @@ async def clear_cooldown(bus: Bus, key: str) -> bool:
 
 
 async def _read(
-    bus: Bus, event_uid: str, selection_id: str
+    bus: Bus, account: str, event_uid: str, selection_id: str
 ) -> tuple[tuple[bytes | None, int], tuple[bytes | None, int]]:
     """Return value and milliseconds left of the event's cooldown and of the selection's."""
     async with bus.redis.batch() as batch:
         for key in (
-            bus.keys.cooldown_event(event_uid),
-            bus.keys.cooldown_selection(event_uid, selection_id),
+            bus.keys.cooldown_event(event_uid, account),
+            bus.keys.cooldown_selection(event_uid, selection_id, account),
         ):
             batch.get(key)
             batch.pttl(key)

@@ -13,14 +13,16 @@ from keter.domain.quotes import BookPrices, MarketUpdate, Score
 TRIES = 3
 
 
-async def read_market(bus: Bus, event_uid: str, market: Market) -> MarketUpdate | None:
-    """Return the market with each price confirmed by the last good answer of its feed.
+async def read_market(
+    bus: Bus, account: str, event_uid: str, market: Market
+) -> MarketUpdate | None:
+    """Return the market of the account's feed, each price confirmed by its last good answer.
 
     Return None if it is not on offer. Raises PoisonedPayloadError.
     """
     for _ in range(TRIES):
         found = await read_selections(
-            bus, event_uid, [market.selection_id(side) for side in market.sides]
+            bus, account, event_uid, [market.selection_id(side) for side in market.sides]
         )
         sides = [latest for latest in found if latest is not None]
         if len(sides) < len(found):

@@ -83,15 +83,18 @@ async def write_odds(bus: Bus, updates: Sequence[MarketUpdate]) -> None:
         args: list[Arg] = []
         for update, side in chunk:
             selection_id = update.market.selection_id(side)
-            keys.append(bus.keys.odds(update.event.event_uid, selection_id))
+            keys.append(bus.keys.odds(update.event.event_uid, selection_id, update.account))
             args += (encode(_latest(update, side, selection_id)), _life_ms(update))
         await bus.redis.run("odds_write", keys, args)
 
 
-async def remove_odds(bus: Bus, pairs: Iterable[tuple[str, Market]]) -> None:
-    """Remove the prices of markets that are gone, given as (event_uid, market) pairs."""
+async def remove_odds(bus: Bus, account: str, pairs: Iterable[tuple[str, Market]]) -> None:
+    """Remove the prices of markets that are gone from the account's feed.
+
+    They are given as (event_uid, market) pairs.
+    """
     keys = (
-        bus.keys.odds(uid, market.selection_id(side))
+        bus.keys.odds(uid, market.selection_id(side), account)
         for uid, market in pairs
         for side in market.sides
     )
@@ -99,13 +102,15 @@ async def remove_odds(bus: Bus, pairs: Iterable[tuple[str, Market]]) -> None:
         await bus.redis.execute_command("UNLINK", *chunk)
 
 
-async def read_odds(bus: Bus, event_uid: str, selection_id: str) -> LatestOdds | None:
-    """Return the latest prices of a selection with the feed's confirmation.
+async def read_odds(bus: Bus, account: str, event_uid: str, selection_id: str) -> LatestOdds | None:
+    """Return the latest prices of a selection on the account's feed, with its confirmation.
 
     Return None if its market is unknown or gone. Raises PoisonedPayloadError for a value that
     cannot be decoded.
     """
-    payload = await bus.redis.execute_command("GET", bus.keys.odds(event_uid, selection_id))
+    payload = await bus.redis.execute_command(
+        "GET", bus.keys.odds(event_uid, selection_id, account)
+    )
     if payload is None:
         return None
     latest = decode(LatestOdds, payload)
@@ -116,26 +121,25 @@ async def read_odds(bus: Bus, event_uid: str, selection_id: str) -> LatestOdds |
 
 
 async def read_selections(
-    bus: Bus, event_uid: str, selection_ids: Sequence[str]
+    bus: Bus, account: str, event_uid: str, selection_ids: Sequence[str]
 ) -> list[LatestOdds | None]:
     """Return the latest prices of several selections of an event, in their order.
 
     An item is None if its market is unknown or gone. Raises PoisonedPayloadError.
     """
     payloads = await bus.redis.execute_command(
-        "MGET", *[bus.keys.odds(event_uid, one) for one in selection_ids]
+        "MGET", *[bus.keys.odds(event_uid, one, account) for one in selection_ids]
     )
     found = [decode(LatestOdds, payload) if payload is not None else None for payload in payloads]
-    feeds = {(latest.account, latest.phase) for latest in found if latest is not None}
-    if not feeds:
+    phases = {latest.phase for latest in found if latest is not None}
+    if not phases:
         return found
     async with bus.redis.batch() as batch:
-        for account, phase in feeds:
+        for phase in phases:
             batch.hmget(bus.keys.feed(account, phase.value), _FEED_TIMES)
-        facts = dict(zip(feeds, await batch.execute(), strict=True))
+        facts = dict(zip(phases, await batch.execute(), strict=True))
     return [
-        _confirmed(latest, facts[latest.account, latest.phase]) if latest is not None else None
-        for latest in found
+        _confirmed(latest, facts[latest.phase]) if latest is not None else None for latest in found
     ]
 
 

@@ -63,27 +63,32 @@ async def read_arming(bus: Bus, account: str, run: RunMark) -> Arming | None:
     return arming if arming is not None and arming.run == run else None
 
 
-async def read_limits(bus: Bus) -> dict[str, Decimal]:
-    """Return the amount of each lowered limit, by the name of its setting.
+async def read_limits(bus: Bus, account: str) -> dict[str, Decimal]:
+    """Return the amount of each lowered limit of the account, by the name of its setting.
 
     Raises BusDataError for a value that is no amount: how low that limit is cannot be known.
     """
-    fields = await bus.redis.read_hash(bus.keys.risk_limits)
+    key = bus.keys.risk_limits(account)
+    fields = await bus.redis.read_hash(key)
     try:
         return {name: Decimal(value.decode()) for name, value in fields.items()}
     except (InvalidOperation, UnicodeDecodeError) as e:
-        raise BusDataError(f"{bus.keys.risk_limits} holds a limit that is no amount") from e
+        raise BusDataError(f"{key} holds a limit that is no amount") from e
 
 
-async def write_limit(bus: Bus, name: str, value: Decimal, *, instead_of: Decimal | None) -> bool:
+async def write_limit(
+    bus: Bus, account: str, name: str, value: Decimal, *, instead_of: Decimal | None
+) -> bool:
     """Set a limit whose amount was read as ``instead_of``; return False if it has changed since."""
     expected = "" if instead_of is None else str(instead_of)
     return bool(
-        await bus.redis.run("limit_set", [bus.keys.risk_limits], [name, str(value), expected])
+        await bus.redis.run(
+            "limit_set", [bus.keys.risk_limits(account)], [name, str(value), expected]
+        )
     )
 
 
-async def restore_limits(bus: Bus, known: Mapping[str, Decimal]) -> None:
+async def restore_limits(bus: Bus, account: str, known: Mapping[str, Decimal]) -> None:
     """Write limits that Redis has lost; an amount in Redis that is lower stays."""
     for name, value in known.items():
-        await bus.redis.run("limit_lower", [bus.keys.risk_limits], [name, str(value)])
+        await bus.redis.run("limit_lower", [bus.keys.risk_limits(account)], [name, str(value)])

@@ -25,8 +25,15 @@ RELEASE_TRIES = 5  # a stake is booked once in its life, so the second try finds
 BOOKED_MEANWHILE = -1  # what the script of ``release`` returns
 
 
+class AccountDay(NamedTuple):
+    """The betting day of one account."""
+
+    account: str
+    day: DayRisk
+
+
 class RiskBook:
-    """Read and change the book.
+    """Read and change the book for one account.
 
     * ``clock`` measures how long a reservation lasts.
     * ``zone`` is the time zone of betting days.
@@ -41,6 +48,7 @@ class RiskBook:
     def __init__(
         self,
         bus: Bus,
+        account: str,
         *,
         clock: Clock | None = None,
         zone: tzinfo = UTC,
@@ -50,13 +58,14 @@ class RiskBook:
     ) -> None:
         self._run = run
         self._bus = bus
+        self._account = account
         self._clock = clock or SystemClock()
         self._zone = zone
         self._event_cooldown_ms = round(event_cooldown_s * 1000)
         self._longest_ms: Arg = (
             "" if reservation_s is None else round(reservation_s * 1000) + LIFE_SLACK_MS
         )
-        self._throttle = BetThrottle(bus, self._clock)
+        self._throttle = BetThrottle(bus, self._clock, account)
 
     async def read(self, day: str | None = None) -> RiskState:
         """Return the book without expired reservations, and the figures of ``day`` (ISO date).
@@ -65,7 +74,7 @@ class RiskBook:
         """
         if day is None:
             day = await newest_day(self._bus)
-        state = await read_risk(self._bus, day, longest_ms=self._longest_ms)
+        state = await read_risk(self._bus, self._account, day, longest_ms=self._longest_ms)
         self._throttle.see_book(state.exposures)
         return state
 
@@ -79,7 +88,7 @@ class RiskBook:
         args: list[Arg] = [
             exposure.decision_id,
             encode(exposure),
-            self._left_ms(exposure.expires_at),
+            left_ms(exposure.expires_at, self._clock),
             revision,
             lease.value,
             self._longest_ms,
@@ -91,7 +100,7 @@ class RiskBook:
 
     async def refresh(self, decision_id: str, expires_at: datetime) -> bool:
         """Move the end of a reservation; return False if there is none."""
-        args: list[Arg] = [decision_id, self._left_ms(expires_at), self._longest_ms]
+        args: list[Arg] = [decision_id, left_ms(expires_at, self._clock), self._longest_ms]
         return bool(await self._bus.redis.run("risk_refresh", list(self._changing), args))
 
     async def convert(self, decision_id: str, *, day: str | None = None) -> bool:
@@ -111,10 +120,10 @@ class RiskBook:
         names = self._bus.keys
         keys = [
             *self._changing,
-            names.daily_pnl(day),
+            names.daily_pnl(day, self._account),
             names.risk_day,
-            names.risk_bets,
-            names.cooldown_event(exposure.event_uid),
+            names.risk_bets(self._account),
+            names.cooldown_event(exposure.event_uid, self._account),
             names.risk_run,
         ]
         lives: list[Arg] = [DAY_RISK_MS, BETS_MS, self._event_cooldown_ms, self._longest_ms]
@@ -135,7 +144,7 @@ class RiskBook:
                 "HGET", self._bus.keys.risk_booked, decision_id
             )
             day = booked.decode().partition("|")[0] if booked is not None else NO_DAY
-            keys = [*self._changing, self._bus.keys.daily_pnl(day)]
+            keys = [*self._changing, self._bus.keys.daily_pnl(day, self._account)]
             if (
                 await self._bus.redis.run("risk_release", keys, [decision_id, day])
                 != BOOKED_MEANWHILE
@@ -162,9 +171,9 @@ class RiskBook:
         """
         keys = [
             *self._changing,
-            self._bus.keys.daily_pnl(day),
+            self._bus.keys.daily_pnl(day, self._account),
             self._bus.keys.risk_day,
-            self._bus.keys.risk_streak,
+            self._bus.keys.risk_streak(self._account),
         ]
         change: Arg = "" if streak_change is None else streak_change
         args: list[Arg] = [decision_id, pnl_minor, int(lost), day, DAY_RISK_MS, change]
@@ -175,51 +184,8 @@ class RiskBook:
 
         Return False if the book has changed since ``revision``, or the lease is lost.
         """
-        keys = [self._bus.keys.risk_revision, lease.key, self._bus.keys.risk_streak]
+        keys = [self._bus.keys.risk_revision, lease.key, self._bus.keys.risk_streak(self._account)]
         return bool(await self._bus.redis.run("risk_streak", keys, [revision, lease.value]))
-
-    async def rebuild(
-        self,
-        exposures: Sequence[Exposure],
-        day: DayRisk,
-        *,
-        lease: Held,
-        revision: int | None = None,
-        booked: Mapping[str, int] | None = None,
-    ) -> bool:
-        """Replace the whole book by what the ledger knows.
-
-        Reservations that are not among ``exposures`` are dropped. ``booked`` are the stakes by
-        decision that ``day`` counts: a later release takes only these off the day.
-
-        Read the book first, then the ledger, and pass the ``revision`` that was read. Return False
-        if the book has changed since, or the lease is lost. ``revision`` None replaces the book
-        whatever its revision is.
-        """
-        names = self._bus.keys
-        keys = [
-            *self._changing,
-            lease.key,
-            names.daily_pnl(day.day),
-            names.risk_day,
-            names.risk_streak,
-            names.risk_run,
-        ]
-        read: Arg = "" if revision is None else revision
-        figures = (day.day, day.pnl_minor, day.staked_minor, day.bets, day.streak)
-        args: list[Arg] = [read, lease.value, *figures, DAY_RISK_MS, self._run]
-        for exposure in exposures:
-            args += self._entry(exposure, day.day, (booked or {}).get(exposure.decision_id))
-        return bool(await self._bus.redis.run("risk_rebuild", keys, args))
-
-    def _entry(self, exposure: Exposure, day: str, counted: int | None) -> tuple[Arg, ...]:
-        reserved = exposure.status is ExposureStatus.RESERVED
-        return (
-            exposure.decision_id,
-            encode(exposure),
-            self._left_ms(exposure.expires_at) if reserved else "",
-            f"{day}|{counted}" if counted is not None else "",
-        )
 
     async def note_bet(self, decision_id: str) -> None:
         """Note that the bet has been sent.
@@ -234,13 +200,56 @@ class RiskBook:
 
     @property
     def _changing(self) -> tuple[str, str, str, str]:
-        keys = self._bus.keys
-        return keys.risk_revision, keys.risk_exposure, keys.risk_expiry, keys.risk_booked
+        return _changing(self._bus)
 
-    def _left_ms(self, expires_at: datetime | None) -> int:
-        if expires_at is None:
-            raise ValueError("a reservation needs expires_at")
-        return round((expires_at - self._clock.now()).total_seconds() * 1000)
+
+def _changing(bus: Bus) -> tuple[str, str, str, str]:
+    """Return the keys that every change of the book is about."""
+    keys = bus.keys
+    return keys.risk_revision, keys.risk_exposure, keys.risk_expiry, keys.risk_booked
+
+
+def left_ms(expires_at: datetime | None, clock: Clock) -> int:
+    """Return the milliseconds until a reservation ends. Raises ValueError if it has no end."""
+    if expires_at is None:
+        raise ValueError("a reservation needs expires_at")
+    return round((expires_at - clock.now()).total_seconds() * 1000)
+
+
+async def rebuild_book(
+    bus: Bus,
+    exposures: Sequence[Exposure],
+    days: Sequence[AccountDay],
+    *,
+    lease: Held,
+    clock: Clock,
+    revision: int | None = None,
+    booked: Mapping[str, int] | None = None,
+    run: str = "",
+) -> bool:
+    """Replace the whole book, of all accounts, by what the ledger knows.
+
+    Reservations that are not among ``exposures`` are dropped. ``days`` are all of one date.
+    ``booked`` are the stakes by decision that they count: a later release takes only these off.
+
+    Read the book first, then the ledger, and pass the ``revision`` that was read. Return False
+    if the book has changed since, or the lease is lost. ``revision`` None replaces the book
+    whatever its revision is.
+    """
+    names, date = bus.keys, days[0].day.day
+    keys = [*_changing(bus), lease.key, names.risk_day, names.risk_run]
+    args: list[Arg] = ["" if revision is None else revision, lease.value, date, DAY_RISK_MS, run]
+    args.append(len(days))
+    for account, day in days:
+        keys += (names.daily_pnl(date, account), names.risk_streak(account))
+        args += (day.pnl_minor, day.staked_minor, day.bets, day.streak)
+    for exposure in exposures:
+        reserved = exposure.status is ExposureStatus.RESERVED
+        counted = (booked or {}).get(exposure.decision_id)
+        args += (exposure.decision_id, encode(exposure))
+        args.append(left_ms(exposure.expires_at, clock) if reserved else "")
+        args.append(f"{date}|{counted}" if counted is not None else "")
+    return bool(await bus.redis.run("risk_rebuild", keys, args))
 
 
 class Booking(NamedTuple):
@@ -266,7 +275,7 @@ async def put_bet(bus: Bus, exposure: Exposure, booking: Booking | None = None) 
         names.risk_exposure,
         names.risk_expiry,
         names.risk_booked,
-        names.daily_pnl(day),
+        names.daily_pnl(day, exposure.account),
     ]
     args: list[Arg] = [exposure.decision_id, encode(exposure), stake_minor, day, DAY_RISK_MS]
     return bool(await bus.redis.run("risk_put", keys, args))

@@ -15,18 +15,22 @@ NO_DAY = "none"  # a script needs a key of a day even where there is no day
 class RiskState(msgspec.Struct, frozen=True):
     """The book at one moment.
 
-    ``day`` is None when no betting day has been booked yet. ``run`` is the mark of the run that
-    rebuilt the book.
+    ``exposures`` are those of one account, ``of_others`` those of all other accounts. ``day`` is
+    None when no betting day has been booked yet. ``run`` is the mark of the run that rebuilt the
+    book.
     """
 
     revision: int
     exposures: tuple[Exposure, ...]
     day: DayRisk | None
     run: str = ""
+    of_others: tuple[Exposure, ...] = ()
 
 
-async def read_risk(bus: Bus, day: str | None, *, longest_ms: Arg) -> RiskState:
-    """Return the book without expired reservations, and the figures of ``day`` (ISO date).
+async def read_risk(bus: Bus, account: str, day: str | None, *, longest_ms: Arg) -> RiskState:
+    """Return the book without expired reservations, and the account's figures of ``day``.
+
+    ``day`` is an ISO date.
 
     A reservation with more than ``longest_ms`` left counts as expired; an empty text sets no
     maximum. Raises PoisonedPayloadError for an exposure that cannot be decoded.
@@ -35,8 +39,8 @@ async def read_risk(bus: Bus, day: str | None, *, longest_ms: Arg) -> RiskState:
         bus.keys.risk_revision,
         bus.keys.risk_exposure,
         bus.keys.risk_expiry,
-        bus.keys.risk_streak,
-        bus.keys.daily_pnl(day or NO_DAY),
+        bus.keys.risk_streak(account),
+        bus.keys.daily_pnl(day or NO_DAY, account),
         bus.keys.risk_run,
     ]
     revision, book, ends, streak, booked, run = await bus.redis.run("risk_read", keys, [longest_ms])
@@ -44,7 +48,9 @@ async def read_risk(bus: Bus, day: str | None, *, longest_ms: Arg) -> RiskState:
     exposures = [_exposure(payload, expiry.get(name)) for name, payload in _by_name(book).items()]
     exposures.sort(key=lambda exposure: (exposure.made_at, exposure.decision_id))
     risk = _day(day, _by_name(booked), streak) if day is not None else None
-    return RiskState(int(revision), tuple(exposures), risk, run.decode())
+    own = tuple(exposure for exposure in exposures if exposure.account == account)
+    others = tuple(exposure for exposure in exposures if exposure.account != account)
+    return RiskState(int(revision), own, risk, run.decode(), others)
 
 
 async def newest_day(bus: Bus) -> str | None:

@@ -81,7 +81,7 @@ def ledger_unwritable(stores: StoreHealth) -> Finding | None:
 
 
 def dead_letters(s: Situation) -> Finding | None:
-    found = {name.value: queue.dead for name, queue in s.facts.bus.queues.items() if queue.dead}
+    found = {name: queue.dead for name, queue in s.facts.bus.queues.items() if queue.dead}
     if not found:
         return None
     return Finding(", ".join(f"{n} in {name}" for name, n in found.items()) + ".")

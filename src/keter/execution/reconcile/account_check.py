@@ -35,7 +35,7 @@ class AccountWatch:
         self._ledger = ledger
         self._venue = venue
         self._account = account
-        self._alarms = Alarms(context.bus, ledger)
+        self._alarms = Alarms(context.bus, ledger, context.account.key)
         self._mismatches = 0
         self._halted = False
         self._first: AccountSnapshot | None = None

@@ -30,10 +30,11 @@ def control_of(context: Context, ledger: Ledger) -> Control:
 
 
 class Alarms:
-    """Raises and clears alerts on the bus, and keeps their history in the ledger."""
+    """Raises and clears an account's alerts on the bus, and keeps their history in the ledger."""
 
-    def __init__(self, bus: Bus, ledger: Ledger) -> None:
+    def __init__(self, bus: Bus, ledger: Ledger, account: str) -> None:
         self._bus = bus
+        self._account = account
         self._ledger = ledger
         self._raised: set[str] = set()
 
@@ -42,9 +43,9 @@ class Alarms:
     ) -> None:
         """Raise an alert; one that is raised already is refreshed.
 
-        ``about`` names whom it is about, where there may be several alerts of one kind.
+        ``about`` names what it is about, where the account may have several alerts of one kind.
         """
-        alert = made_plain(kind.alert(detail, since, about=about))
+        alert = made_plain(kind.alert(detail, since, about=about or self._account))
         if await raise_alert(self._bus, alert) or alert.id not in self._raised:
             try:
                 await self._ledger.alerts.opened(
@@ -56,8 +57,8 @@ class Alarms:
         self._raised.add(alert.id)
 
     async def clear(self, kind: AlertKind, at: datetime) -> None:
-        """Clear the alert of ``kind``, which need not be raised."""
-        alert_id = kind.alert_id()
+        """Clear the account's alert of ``kind``, which need not be raised."""
+        alert_id = kind.alert_id(self._account)
         self._raised.discard(alert_id)
         if await clear_alert(self._bus, alert_id):
             await self._ledger.alerts.closed(alert_id, at=at)

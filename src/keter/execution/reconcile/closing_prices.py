@@ -76,7 +76,9 @@ class ClosingPrices:
 
     async def _market(self, bet: Bet) -> MarketUpdate | None:
         try:
-            return await read_market(self._context.bus, bet.intent.event_uid, bet.intent.market)
+            return await read_market(
+                self._context.bus, bet.intent.account, bet.intent.event_uid, bet.intent.market
+            )
         except PoisonedPayloadError as e:
             log.warning("closing_price_unreadable", **bet.intent.names, error=str(e))
             return None

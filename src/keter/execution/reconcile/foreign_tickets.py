@@ -42,7 +42,8 @@ class ForeignTickets:
         self._alarms = alarms
         self._account = account
         self._mode = context.account.mode
-        self._risk = RiskBook(context.bus, clock=context.clock, zone=context.settings.mode.zone)
+        zone = context.settings.mode.zone
+        self._risk = RiskBook(context.bus, context.account.key, clock=context.clock, zone=zone)
         self._refuse = refuse
         self._denied: dict[str, int] = {}
         self._copies = SecondCopy(context, ledger, alarms, account)
@@ -58,14 +59,17 @@ class ForeignTickets:
         for ticket in tickets:
             is_new = await self._note(ticket)
             if ticket.status not in OPEN:
-                await self._risk.release(FOREIGN_PREFIX + ticket_key(ticket))
+                await self._risk.release(self._name(ticket_key(ticket)))
                 continue
-            await put_bet(self._context.bus, exposure_of_ticket(ticket))
+            await put_bet(self._context.bus, exposure_of_ticket(ticket, self._account))
             if is_new:
                 self._context.heart.count("foreign")
                 log.warning(
                     "foreign_bet", ticket=ticket_key(ticket), stake_minor=ticket.stake_minor
                 )
+
+    def _name(self, key: str) -> str:
+        return book_name(self._account, key)
 
     async def _note(self, ticket: Ticket) -> bool:
         """Write the ticket into the ledger; True when it is seen for the first time."""
@@ -81,7 +85,7 @@ class ForeignTickets:
         now = self._context.clock.now()
         rows = await self._ledger.foreign.open(self._account, self._mode)
         self._unlisted = {
-            FOREIGN_PREFIX + row.ticket_key: row for row in rows if row.ticket_key not in listed
+            self._name(row.ticket_key): row for row in rows if row.ticket_key not in listed
         }
         self._asked = {key: self._asked.get(key, now) for key in self._unlisted}
         return [Waiting(key, doubtful=False, since=at) for key, at in self._asked.items()]
@@ -125,17 +129,22 @@ class ForeignTickets:
             await self._ledger.foreign.mark_void(
                 self._account, self._mode, row.ticket_key, at=self._context.clock.now()
             )
-            await self._risk.release(FOREIGN_PREFIX + row.ticket_key)
+            await self._risk.release(self._name(row.ticket_key))
 
 
-def exposure_of_ticket(ticket: Ticket) -> Exposure:
-    """Return what a foreign ticket puts at risk."""
+def book_name(account: str, key: str) -> str:
+    """Return the risk book's name of a ticket that is not ours, by its key on the account."""
+    return f"{FOREIGN_PREFIX}{account}:{key}"
+
+
+def exposure_of_ticket(ticket: Ticket, account: str) -> Exposure:
+    """Return what a foreign ticket puts at risk on its account."""
     # Without its time an event has no uid of ours; the names of the teams stand for it then.
     uid = f"foreign-{slug(ticket.home)}-v-{slug(ticket.away)}"
     if ticket.kickoff is not None and ticket.home and ticket.away:
         uid = event_uid(ticket.sport, ticket.kickoff, ticket.home, ticket.away)
     return Exposure(
-        decision_id=FOREIGN_PREFIX + ticket_key(ticket),
+        decision_id=book_name(account, ticket_key(ticket)),
         event_uid=uid,
         league=ticket.league,
         market=ticket.market,
@@ -145,4 +154,5 @@ def exposure_of_ticket(ticket: Ticket) -> Exposure:
         status=ExposureStatus.BET,
         made_at=ticket.placed_at,
         score_at_bet=ticket.score_at_bet,
+        account=account,
     )

@@ -84,7 +84,7 @@ class Reconciler:
         self._budget = budget
         self._apart_s = apart_s
         self._began = self._asked_at = context.clock.now()
-        alarms = Alarms(context.bus, ledger)
+        alarms = Alarms(context.bus, ledger, context.account.key)
         self._not_found = NotFound(context.settings.router)
         self._unreadable = UnreadableRows(context, ledger, alarms)
         refuse = self._unreadable.refuse

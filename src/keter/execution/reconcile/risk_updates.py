@@ -29,7 +29,8 @@ class RiskUpdater:
         self._context = context
         self._ledger = ledger
         self._results = results
-        self._book = RiskBook(context.bus, clock=context.clock, zone=context.settings.mode.zone)
+        zone = context.settings.mode.zone
+        self._book = RiskBook(context.bus, context.account.key, clock=context.clock, zone=zone)
 
     async def put(self, bet: Bet) -> None:
         """Write the bet into the risk book, and its stake on the day it was made."""
@@ -42,6 +43,7 @@ class RiskUpdater:
         await self._book.release(bet.intent.decision_id)
         await cool_down(
             self._context.bus,
+            bet.intent.account,
             event_uid=bet.intent.event_uid,
             selection_id=bet.intent.selection_id,
             seconds=self._context.settings.risk.cooldown_selection_sec,
@@ -85,7 +87,8 @@ class ExposureAudit:
         self._context = context
         self._ledger = ledger
         self._risk = risk
-        self._book = RiskBook(context.bus, clock=context.clock, zone=context.settings.mode.zone)
+        zone = context.settings.mode.zone
+        self._book = RiskBook(context.bus, context.account.key, clock=context.clock, zone=zone)
         self._orphans: set[str] = set()
 
     async def run(self) -> None:

@@ -20,15 +20,15 @@ import structlog
 from keter.bus.state.risk import RiskBook, put_bet
 from keter.context import Context
 from keter.domain.alerts import AlertKind
-from keter.domain.exposure import FOREIGN_PREFIX, Exposure, ExposureStatus
+from keter.domain.exposure import Exposure, ExposureStatus
 from keter.domain.tickets import Ticket
 from keter.execution.reconcile.alarms import Alarms
-from keter.execution.reconcile.foreign_tickets import OPEN, ForeignTickets
+from keter.execution.reconcile.foreign_tickets import OPEN, ForeignTickets, book_name
 from keter.ledger import Ledger, ticket_key
 from keter.plain import plain
 
 log = structlog.get_logger(__name__)
-UNKNOWN_STAKE = FOREIGN_PREFIX + "unreadable"  # the risk book's name for all stakes of this kind
+UNKNOWN_STAKE = "unreadable"  # the risk book's name for all stakes of this kind
 UNKNOWN_STAKE_MINOR = 10**12  # the settings take no limit as large
 MOST_NAMED = 5
 REFUSED = "a value that the ledger does not take"
@@ -44,7 +44,8 @@ class UnreadableRows:
         self._context = context
         self._ledger = ledger
         self._alarms = alarms
-        self._risk = RiskBook(context.bus, clock=context.clock, zone=context.settings.mode.zone)
+        zone = context.settings.mode.zone
+        self._risk = RiskBook(context.bus, context.account.key, clock=context.clock, zone=zone)
         self._listed: dict[str, Ticket] = {}
         self._asked: dict[str, list[Ticket]] = {}
         self._refused: dict[str, Ticket] = {}
@@ -134,9 +135,9 @@ class UnreadableRows:
         """Keep an exposure beyond every limit for as long as an open stake cannot be read."""
         if stake_unknown:
             since = self._since or self._context.clock.now()
-            await put_bet(self._context.bus, _unknown_exposure(since))
+            await put_bet(self._context.bus, _unknown_exposure(self._context.account.key, since))
         elif self._stake_unknown is not False:
-            await self._risk.release(UNKNOWN_STAKE)
+            await self._risk.release(book_name(self._context.account.key, UNKNOWN_STAKE))
         self._stake_unknown = stake_unknown
 
     async def _alert(self, rows: Sequence[Ticket]) -> None:
@@ -174,9 +175,9 @@ def _sentence(ticket: Ticket) -> str:
     )
 
 
-def _unknown_exposure(since: datetime) -> Exposure:
+def _unknown_exposure(account: str, since: datetime) -> Exposure:
     return Exposure(
-        decision_id=UNKNOWN_STAKE,
+        decision_id=book_name(account, UNKNOWN_STAKE),
         event_uid="foreign-unreadable",
         league="",
         market=None,
@@ -185,4 +186,5 @@ def _unknown_exposure(since: datetime) -> Exposure:
         odds="",
         status=ExposureStatus.BET,
         made_at=since,
+        account=account,
     )

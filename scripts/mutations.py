@@ -368,9 +368,9 @@ MUTATIONS = (
         "best-first",
         GATE,
         "of signals that arrive together the best goes first",
-        "src/keter/processes/guard.py",
+        "src/keter/risk/every_account.py",
         "        order = best_first([signal for _, signal in known], limits)\n",
-        "        order = range(len(known))\n",
+        "        order = list(range(len(known)))\n",
         (GUARD,),
     ),
     Mutation(
@@ -567,7 +567,7 @@ MUTATIONS = (
         REDIS,
         "trading is restored after the lost risk book, not before",
         KEEPING,
-        "        await self._complete(self._context.day())\n",
+        "        await self._rebuilder.rebuild(self._context.day())\n",
         "",
         (GUARD,),
     ),
@@ -575,7 +575,7 @@ MUTATIONS = (
         "begun-counts",
         REDIS,
         "a bet not sent yet counts on its day in a rebuilt book",
-        KEEPING,
+        "src/keter/risk/rebuilding.py",
         "    begun = [bet for bet in todays if bet.state in NOT_SENT]\n",
         "    begun: list[Bet] = []\n",
         (GUARD,),
@@ -612,8 +612,8 @@ MUTATIONS = (
         RUN,
         "a child reads no .env",
         "src/keter/cli/processes.py",
-        "        handed.settings,\n        restarts",
-        "        __import__('keter.settings').settings.load_settings(),\n        restarts",
+        "        handed.settings,\n        account=account",
+        "        __import__('keter.settings').settings.load_settings(),\n        account=account",
         (
             (
                 "tests/faults/test_runs.py::"

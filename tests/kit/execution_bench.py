@@ -29,7 +29,7 @@ from keter.execution.reconcile.passes import KnownSelections
 from keter.ledger import Ledger, open_ledger
 from keter.processes.router import Router
 from keter.processes.tracker import Tracker
-from keter.risk.book_keeper import with_begun
+from keter.risk.rebuilding import with_begun
 from keter.settings import Settings
 from keter.supervision.run import single
 from tests.kit.execution import (

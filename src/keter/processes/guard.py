@@ -4,18 +4,15 @@ Signals that arrive together are ranked: few of them get through a match's coold
 throttle, so the one worth most goes first.
 """
 
-from collections.abc import Container, Sequence
-
 import msgspec
 from cachetools import FIFOCache
 
 from keter.bus.codec import decode, encode
-from keter.bus.errors import PoisonedPayloadError
 from keter.bus.locks import Lease
 from keter.bus.queue import Item, Output, QueueName, approved_for
 from keter.context import Context
 from keter.domain.signals import ConfirmedSignal, Decision, details_of
-from keter.domain.verdicts import Reason, reject
+from keter.domain.verdicts import Reason
 from keter.ledger import Ledger
 from keter.opening.stores import open_settings_ledger
 from keter.processes.handling import Gather
@@ -23,10 +20,8 @@ from keter.processes.leader import run_as_leader
 from keter.processes.serving import serve
 from keter.processes.turns import Handled, traced
 from keter.redis_server.probe import server_life
-from keter.risk.approvals import Approvals, Ruling
-from keter.risk.book_keeper import BookKeeper
-from keter.risk.brakes import Brakes
-from keter.risk.gate import best_first
+from keter.risk.approvals import Ruling
+from keter.risk.every_account import EveryAccount
 from keter.risk.revisits import Revisits
 
 STAGE = "guard"
@@ -46,7 +41,7 @@ async def run(context: Context) -> None:
         async def body(lease: Lease) -> None:
             guard = Guard(context, ledger, lease)
             await guard.start()
-            gather = Gather(context.settings.risk.gather_signals_sec, guard.rank)
+            gather = Gather(context.settings.risk.gather_signals_sec, guard.accounts.rank)
             pipe = context.pipe(QueueName.CONFIRMED)
             await serve(context, pipe, guard.handle, batch=BATCH, tick=guard.tick, gather=gather)
 
@@ -60,19 +55,14 @@ class Guard:
 
     def __init__(self, context: Context, ledger: Ledger, lease: Lease) -> None:
         self._context = context
-        self._keeper = BookKeeper(context, ledger, lease, server_life)
-        accounts = {account: context.of(account) for account in context.accounts}
-        self._brakes = [Brakes(own, self._keeper) for own in accounts.values()]
-        self._approvals = {
-            account: Approvals(own, ledger, self._keeper) for account, own in accounts.items()
-        }
-        self._revisits = Revisits(context, self._keeper.books)
+        self.accounts = EveryAccount(context, ledger, lease, server_life)
+        self._revisits = Revisits(context, self.accounts.keeper.books)
         self._last: FIFOCache[str, Reason] = FIFOCache(MEMORY)
         self._watch_due = context.clock.monotonic()
 
     async def start(self) -> None:
         """Restore what Redis has lost, before the first decision."""
-        await self._keeper.start()
+        await self.accounts.keeper.start()
 
     async def tick(self) -> Handled:
         """Watch the brakes of the day and return markets to judge again, once a second."""
@@ -80,23 +70,9 @@ class Guard:
         if now < self._watch_due:
             return Handled()
         self._watch_due = now + WATCH_EVERY_S
-        await self._keeper.refresh()
-        for brakes in self._brakes:
-            await brakes.watch()
+        await self.accounts.watch()
         again = await self._revisits.due()
         return Handled(again, {f"{STAGE}:looked_again": len(again)} if again else {})
-
-    async def rank(self, items: Sequence[Item]) -> list[int]:
-        """Return the indexes of ``items``, the signal worth most first.
-
-        What is no signal of this run's accounts comes before all others: it is put away.
-        """
-        limits = {one: await self._keeper.current_limits(one) for one in self._approvals}
-        signals = [_signal_or_none(item, limits) for item in items]
-        spoilt = [i for i, signal in enumerate(signals) if signal is None]
-        known = [(i, signal) for i, signal in enumerate(signals) if signal is not None]
-        order = best_first([signal for _, signal in known], limits)
-        return spoilt + [known[place][0] for place in order]
 
     async def handle(self, item: Item) -> Handled:
         """Decide on the signal in ``item``.
@@ -105,11 +81,8 @@ class Guard:
         """
         signal = decode(ConfirmedSignal, item.payload)
         with traced(signal.update, signal.selection_id):
-            approvals = self._approvals.get(signal.account)
-            if approvals is None:
-                return self._record(signal, Ruling(reject(Reason.OTHER_RUN)))
             for _ in range(TRIES):
-                ruling = await approvals.decide(signal)
+                ruling = await self.accounts.decide(signal)
                 if ruling is not None:
                     return self._record(signal, ruling)
         # The book changes faster than we decide: the signal goes to the end of its own queue,
@@ -148,12 +121,3 @@ class Guard:
             details=details,
             decision_id=ruling.approved.decision_id if ruling.approved is not None else None,
         )
-
-
-def _signal_or_none(item: Item, accounts: Container[str]) -> ConfirmedSignal | None:
-    try:
-        signal = decode(ConfirmedSignal, item.payload)
-    except PoisonedPayloadError:
-        # ``handle`` raises it again and the item becomes a dead letter.
-        return None
-    return signal if signal.account in accounts else None

@@ -65,8 +65,7 @@ async def live(
     clock, pauses = clock or SystemClock(), retry_pauses()
     while not stop.is_set():
         without = process in SERVE_WITHOUT_REDIS
-        reach = try_redis(settings) if without else reach_redis(settings, stop, pauses, log)
-        bus = await reach
+        bus = await (try_redis(settings) if without else reach_redis(settings, stop, pauses, log))
         if bus is None:
             return
         try:
@@ -74,11 +73,9 @@ async def live(
             found = belongs_to or await _own_run(bus, settings, process, clock)
             bus.run_id = found.run_id
             heart.belongs_to(found)
-            context = Context(
-                settings, clock, ids, bus, heart, log, process, worker, stop, found, starts
-            )
-            own = context.of(account) if account else context
-            await _run_once(own, run, pauses)
+            own = settings.of(account) if account else settings
+            parts = (own, clock, ids, bus, heart, log, process, worker, stop, found, starts)
+            await _run_once(Context(*parts, works_for=account), run, pauses)
         except NotOwnerError as e:
             log.warning("not_the_owner", error=str(e))
             await stand_by(heart, stop, str(e))

@@ -128,7 +128,10 @@ class ApprovedSignal(msgspec.Struct, frozen=True):
 
 
 class Decision(msgspec.Struct, frozen=True):
-    """One gate's verdict on one selection or market, as the recorder stores it."""
+    """One gate's verdict on one selection or market, as the recorder stores it.
+
+    ``account`` is the key of the account that it was for; empty in rows of older versions.
+    """
 
     trace_id: str
     stage: str
@@ -139,6 +142,7 @@ class Decision(msgspec.Struct, frozen=True):
     at: datetime
     details: dict[str, object] = {}
     decision_id: str | None = None
+    account: str = ""
     v: int = 1
 
 

@@ -226,4 +226,5 @@ class ApprovalHandler:
             at=self._context.clock.now(),
             details=details,
             decision_id=approved.decision_id,
+            account=self._account,
         )

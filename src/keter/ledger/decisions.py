@@ -36,14 +36,24 @@ class Decisions:
         return [_decision(row) for row in found]
 
     async def recent(
-        self, limit: int = 100, *, stage: str | None = None, reason: str | None = None
+        self,
+        limit: int = 100,
+        *,
+        stage: str | None = None,
+        reason: str | None = None,
+        account: str | None = None,
     ) -> list[Decision]:
-        """Return the newest decisions first; ``stage`` and ``reason`` narrow them."""
+        """Return the newest decisions first; ``stage``, ``reason`` and ``account`` narrow them.
+
+        What is of no known account belongs to each.
+        """
         query = select(decisions).order_by(decisions.c.id.desc()).limit(limit)
         if stage is not None:
             query = query.where(decisions.c.stage == stage)
         if reason is not None:
             query = query.where(decisions.c.reason == reason)
+        if account is not None:
+            query = query.where(decisions.c.account.in_(("", account)))
         found = await self._database.read(lambda connection: connection.execute(query).all())
         return [_decision(row) for row in found]
 
@@ -76,6 +86,7 @@ def _decision(row: Row[Any]) -> Decision:
         row.at,
         row.details,
         row.decision_id,
+        row.account,
         row.v,
     )
 
@@ -92,6 +103,7 @@ def _values(decision: Decision) -> dict[str, Any]:
         "numbers": decision.verdict.numbers,
         "details": decision.details,
         "decision_id": decision.decision_id,
+        "account": decision.account,
         "at": decision.at,
         "v": decision.v,
     }

@@ -175,6 +175,7 @@ decisions = Table(
     Column("numbers", JsonText, nullable=False),
     Column("details", PackedJson, nullable=False),
     Column("decision_id", String(64)),
+    Column("account", String(LONGEST_ACCOUNT), nullable=False, server_default=""),
     Column("at", UtcTime, nullable=False, index=True),
     Column("v", Integer, nullable=False),
     Index("ix_decisions_stage_id", "stage", "id"),

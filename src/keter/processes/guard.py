@@ -120,4 +120,5 @@ class Guard:
             at=self._context.clock.now(),
             details=details,
             decision_id=ruling.approved.decision_id if ruling.approved is not None else None,
+            account=signal.account,
         )

@@ -34,8 +34,9 @@ def together(parts: Sequence[Handled]) -> Handled:
 
 
 def traced(update: MarketUpdate, selection_id: str | None = None) -> AbstractContextManager[None]:
-    """Return a context in which each log line of this task names the trace, event and selection."""
+    """Return a context in which each log line names account, trace, event and selection."""
     names = {
+        "account": update.account,
         "trace_id": update.trace_id,
         "event_uid": update.event.event_uid,
         "selection_id": selection_id,

@@ -120,21 +120,29 @@ def banner(
     ``following`` says that open LIVE bets are followed only, and why.
     """
     yield f"Keter {__version__}"
-    rows = {
-        "mode": _mode_text(settings, following),
-        "page": page,
-        "venue": _venue_text(settings, sandbox),
-        "redis": redis,
-        "data": str(settings.mode.data_dir),
-        "stop": "Ctrl+C",
-    }
-    yield from (f"  {name:<6} {text}" for name, text in rows.items())
+    rows = (
+        *_mode_rows(settings, following),
+        ("page", page),
+        *(("venue", _venue_text(one, sandbox)) for one in settings.each),
+        ("redis", redis),
+        ("data", str(settings.mode.data_dir)),
+        ("stop", "Ctrl+C"),
+    )
+    yield from (f"  {name:<6} {text}" for name, text in rows)
     yield from (f"  note   {note}" for note in (*notices, *warnings(settings)))
 
 
-def _mode_text(settings: Settings, following: str | None) -> str:
+def _mode_rows(settings: Settings, following: str | None) -> Iterator[tuple[str, str]]:
+    """Yield the mode, of each account where there are several."""
     if following is not None:
-        return f"LIVE: {following}"
+        yield "mode", f"LIVE: {following}"
+        return
+    for one in settings.each:
+        whose = f"{one.account.key} is " if settings.parts else ""
+        yield "mode", whose + _mode_text(one)
+
+
+def _mode_text(settings: Settings) -> str:
     if settings.live:
         return "LIVE: bets real money once armed (`keter arm`)"
     if settings.uses_sandbox:

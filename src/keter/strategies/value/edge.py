@@ -137,6 +137,7 @@ def decision_on(
         verdict=judgement.verdict,
         at=now,
         details=details,
+        account=update.account,
     )
 
 

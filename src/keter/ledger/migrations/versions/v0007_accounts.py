@@ -29,6 +29,10 @@ def upgrade() -> None:
         _postgres()
     else:
         _sqlite()
+    op.add_column(
+        "decisions",
+        sa.Column("account", sa.String(_NEW_WIDTH), nullable=False, server_default=""),
+    )
     for table in ("bets", "foreign_tickets"):
         op.execute(
             f"UPDATE {table} SET mode = '{_DEMO}', account = '{_SIMULATED}' WHERE {_IS_DEMO}"  # noqa: S608 - constants of this file
@@ -100,6 +104,9 @@ def _sqlite() -> None:
     for table, column in _WIDER.items():
         _in_schema(table, f"{column} VARCHAR({_OLD_WIDTH})", f"{column} VARCHAR({_NEW_WIDTH})")
     _in_schema("fences", "resource VARCHAR(96)", f"resource VARCHAR({_FENCE_WIDTH})")
+    # So that other connections read the schema anew.
+    version = int(op.get_bind().exec_driver_sql("PRAGMA schema_version").scalar_one())
+    op.execute(f"PRAGMA schema_version = {version + 1}")
     op.execute("PRAGMA writable_schema = RESET")
 
 

@@ -8,6 +8,7 @@ import structlog
 
 from keter.bus.connection import Bus
 from keter.bus.queue import Pipe
+from keter.bus.telemetry.audit import period_of
 from keter.bus.telemetry.heartbeats import Heart
 from keter.clock import Clock, Ids
 from keter.domain.accounts import Account
@@ -71,8 +72,12 @@ class Context:
             worker=self.worker,
             lease_ttl_s=self.settings.process.worker_lease_ttl_s,
             ids=self.ids,
-            day=self.day,
+            period=self.period,
         )
+
+    def period(self) -> str:
+        """Return under which name the counters of the current betting day are kept."""
+        return period_of(self.day(), self.account.mode)
 
     def day(self) -> str:
         """Return the current betting day as an ISO date."""

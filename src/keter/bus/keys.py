@@ -290,9 +290,12 @@ class Keys:
         """Return the key: hash of an Alert; TTL ALERT_MS after it was last raised."""
         return f"{self.prefix}alert:{_part(alert_id)}"
 
-    def stats(self, day: str) -> str:
-        """Return the key: hash ``stage:reason`` -> count of one betting day; TTL STATS_MS."""
-        return f"{self.prefix}stats:{_part(day)}"
+    def stats(self, period: str) -> str:
+        """Return the key: hash ``stage:reason`` -> count of one betting day; TTL STATS_MS.
+
+        The simulator's day ends with ``:DEMO``.
+        """
+        return f"{self.prefix}stats:{_account(period)}"
 
     def daily_pnl(self, day: str, account: str) -> str:
         """Return the key: hash pnl_minor, staked_minor, bets of an account's betting day.

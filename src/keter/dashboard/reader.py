@@ -16,7 +16,7 @@ from keter.bus.state.permissions import read_arming, read_limits
 from keter.bus.state.reconciliation import last_pass
 from keter.bus.state.risk import RiskBook
 from keter.bus.telemetry.alerts import read_alerts
-from keter.bus.telemetry.audit import read_counts
+from keter.bus.telemetry.audit import period_of, read_counts
 from keter.bus.telemetry.heartbeats import read_heartbeats
 from keter.clock import Clock
 from keter.control.commands import Control
@@ -133,7 +133,7 @@ class Reader:
             accounts=accounts,
             exposures=(await RiskBook(bus, name).read()).exposures,
             limits=lowered(self._settings.risk, await read_limits(bus, name)),
-            counts=await read_counts(bus, day),
+            counts=await read_counts(bus, period_of(day, self._settings.account.mode)),
             alerts=self._held.active(await read_alerts(bus)),
             ticks=await self._ticker.read(
                 bus, name, watched(ledger.decisions, ledger.bets) if ledger else ()

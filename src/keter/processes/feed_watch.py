@@ -103,7 +103,7 @@ class FeedWatch:
         if not fresh:
             return
         counts = {f"ingest:problem_{kind}": times for kind, times in fresh.items()}
-        await add_counts(self._context.bus, self._context.day(), counts)
+        await add_counts(self._context.bus, self._context.period(), counts)
         self._counted = Counter(source.problems)
         if fresh[CONTESTED]:
             await self._contested()

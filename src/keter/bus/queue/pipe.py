@@ -90,7 +90,7 @@ class Pipe:
     """One incarnation of one worker.
 
     * ``source`` None makes a pure producer, which needs no lease and claims nothing.
-    * ``day`` returns the betting day (ISO date) on which counters are booked.
+    * ``period`` returns the name of the betting day on which counters are booked.
     * After LeaseLostError or ConnectionLostError drop all claimed items and ``await reopen()``.
     * After BusRefusedError nothing has happened and the same step may be repeated.
     """
@@ -103,14 +103,14 @@ class Pipe:
         worker: str,
         lease_ttl_s: float,
         ids: Ids = random_id,
-        day: Callable[[], str] = lambda: day_of(datetime.now(UTC), UTC),
+        period: Callable[[], str] = lambda: day_of(datetime.now(UTC), UTC),
     ) -> None:
         self._bus = bus
         self._source = bus.keys.queue(source) if source is not None else None
         self._worker = worker
         self._lease_ms = round(lease_ttl_s * 1000)
         self._ids = ids
-        self._day = day
+        self._period = period
         self._claimed: list[str] = []
         self._unreturned: list[str] = []
         self._incarnation = ""
@@ -213,7 +213,7 @@ class Pipe:
     def _call(self, step: _Step) -> tuple[list[Arg], list[Arg]]:
         """Return KEYS and ARGV of the step's script."""
         source = self._source
-        keys: list[Arg] = [self._bus.keys.stats(self._day()), self._bus.keys.audit]
+        keys: list[Arg] = [self._bus.keys.stats(self._period()), self._bus.keys.audit]
         keys += source.of_step(self._incarnation) if source is not None else ()
         args: list[Arg] = [int(source is not None), self._lease_ms, len(self._claimed)]
         args += (step.done, step.claim, self._worker, step.error, DEAD_CAP, AUDIT_CAP, STATS_MS)

@@ -13,6 +13,7 @@ import msgspec
 from keter.bus.connection import Bus
 from keter.bus.keys import STATS_MS
 from keter.clock import Ids, random_id
+from keter.domain.trading import ExecutionMode
 
 
 class AuditBatch(msgspec.Struct, frozen=True):
@@ -35,19 +36,26 @@ async def done_audit(bus: Bus, batch: AuditBatch) -> bool:
     return bool(await bus.redis.run("record_done", keys, [batch.batch_id]))
 
 
-async def add_counts(bus: Bus, day: str, counts: Mapping[str, int]) -> None:
-    """Add to the counters of ``day`` (ISO date); for processes without a pipe."""
+def period_of(day: str, mode: ExecutionMode) -> str:
+    """Return under which name the counters of a betting day (ISO date) are kept.
+
+    What was counted on simulated prices is kept apart.
+    """
+    return f"{day}:{mode.value}" if mode is ExecutionMode.DEMO else day
+
+
+async def add_counts(bus: Bus, period: str, counts: Mapping[str, int]) -> None:
+    """Add to the counters of ``period`` (see ``period_of``); for processes without a pipe."""
     if not counts:
         return
     async with bus.redis.batch(atomic=True) as batch:
         for name, n in counts.items():
-            batch.hincrby(bus.keys.stats(day), name, n)
-        batch.pexpire(bus.keys.stats(day), STATS_MS)
+            batch.hincrby(bus.keys.stats(period), name, n)
+        batch.pexpire(bus.keys.stats(period), STATS_MS)
         await batch.execute()
 
 
-async def read_counts(bus: Bus, day: str) -> dict[str, int]:
-    """Return all counters of ``day``, ``stage:reason`` -> count; empty if nothing was counted."""
-    return {
-        name: int(count) for name, count in (await bus.redis.read_hash(bus.keys.stats(day))).items()
-    }
+async def read_counts(bus: Bus, period: str) -> dict[str, int]:
+    """Return all counters of ``period``, ``stage:reason`` -> count; empty if there are none."""
+    found = await bus.redis.read_hash(bus.keys.stats(period))
+    return {name: int(count) for name, count in found.items()}

@@ -10,6 +10,7 @@ import structlog
 from keter.bus.connection import Bus, connect
 from keter.bus.errors import BusDataError, BusRefusedError, ConnectionLostError
 from keter.bus.state.ownership import claim, give_back, keep
+from keter.bus.telemetry.alerts import clear_alerts_of_others
 from keter.clock import Clock
 from keter.domain.runs import OwnerRecord, Run
 from keter.errors import ConfigurationError, UnavailableError
@@ -62,6 +63,9 @@ class Ownership:
         self._bus = await connect(url, prefix=self._settings.redis.redis_key_prefix)
         taken = await claim(self._bus, self._record)
         if taken is None:
+            own = [account.key for account in self.run.accounts]
+            if gone := await clear_alerts_of_others(self._bus, own):
+                log.info("alerts of other accounts cleared", alerts=gone)
             return
         if not (self._several_machines and _elsewhere(self.run, taken.run)):
             raise UnavailableError(refusal(self.run, taken.run))

@@ -1,6 +1,7 @@
 """What is known of each venue account: its snapshot, its session's contests, its query budget."""
 
 from datetime import datetime
+from urllib.parse import unquote
 
 from redis.typing import EncodableT, FieldT
 
@@ -26,6 +27,13 @@ async def read_accounts(bus: Bus) -> list[AccountSnapshot]:
     keys = await bus.redis.execute_command("ZRANGE", bus.keys.accounts, 0, -1)
     found = [await bus.redis.execute_command("HGET", key, "snapshot") for key in sorted(keys)]
     return [decode(AccountSnapshot, payload) for payload in found if payload is not None]
+
+
+async def known_accounts(bus: Bus) -> list[str]:
+    """Return the keys of the accounts that were asked about within two days, in order."""
+    keys = await bus.redis.execute_command("ZRANGE", bus.keys.accounts, 0, -1)
+    start = bus.keys.account("")
+    return sorted(unquote(key.decode().removeprefix(start)) for key in keys)
 
 
 async def note_contest(bus: Bus, account: str) -> None:

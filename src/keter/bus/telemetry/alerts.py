@@ -4,6 +4,7 @@ The process that sees the trouble raises the alert and clears it when the troubl
 acknowledge it.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 
 import msgspec
@@ -12,6 +13,7 @@ from keter.bus.codec import decode, encode
 from keter.bus.connection import Arg, Bus, forget_members
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.keys import ALERT_MS
+from keter.bus.state.accounts import known_accounts
 from keter.clock import from_ms, to_ms
 from keter.domain.alerts import Alert, made_plain
 
@@ -36,6 +38,21 @@ async def clear_alert(bus: Bus, alert_id: str) -> bool:
         batch.delete(bus.keys.alert(alert_id))
         batch.zrem(bus.keys.alerts, alert_id)
         return bool((await batch.execute())[0])
+
+
+async def clear_alerts_of_others(bus: Bus, accounts: Collection[str]) -> list[str]:
+    """Clear alerts about known accounts that are not among ``accounts``; return their ids.
+
+    Nobody works on those accounts any more, so nobody else would clear them.
+    """
+    others = [name for name in await known_accounts(bus) if name not in accounts]
+    ids = [
+        raw.decode() for raw in await bus.redis.execute_command("ZRANGE", bus.keys.alerts, 0, -1)
+    ]
+    gone = [one for one in ids if any(f":{name}:" in f"{one}:" for name in others)]
+    for alert_id in gone:
+        await clear_alert(bus, alert_id)
+    return gone
 
 
 async def read_delivered(bus: Bus, channel: str) -> bytes | None:

@@ -10,7 +10,7 @@ import pytest
 from keter.bus.connection import Bus, connect
 from keter.bus.errors import BusDataError, BusRefusedError, PoisonedPayloadError
 from keter.bus.locks import Locks
-from keter.bus.queue import Output, Pipe, QueueName, Reaper, depths
+from keter.bus.queue import Output, Pipe, QueueName, Reaper, depths, queues_of
 from keter.bus.state.events import read_score
 from keter.bus.state.odds import read_odds
 from keter.bus.state.permissions import read_arming
@@ -22,7 +22,7 @@ from keter.domain.trading import TradingMode, TradingState
 from keter.redis_server.probe import probe
 from keter.venues.asianodds.stores import Session
 from tests.integration.test_bus_risk import guard_lease, reservation
-from tests.kit.execution import MARK
+from tests.kit.execution import ACCOUNT, MARK
 from tests.kit.support import RedisServer
 
 RAW, VALIDATED = QueueName.RAW, QueueName.VALIDATED
@@ -96,7 +96,7 @@ async def test_a_key_of_the_wrong_type_stops_the_reaper_before_its_first_write(
     await bus.redis.set(place, "not what it should be")
     before = await state_of(bus)
     with pytest.raises(BusDataError, match="WRONGTYPE"):
-        await Reaper(bus).run_once()
+        await Reaper(bus, queues=queues_of([ACCOUNT])).run_once()
     assert await state_of(bus) == before
 
 
@@ -141,7 +141,7 @@ async def test_full_memory_refuses_a_push_as_a_whole_and_the_step_can_be_repeate
     assert not await full.redis.exists("queue:validated:payload", "stats:d")
     await full.redis.execute_command("UNLINK", *[f"ballast:{n}" for n in range(100)])
     await pipe.step(done=2, outputs=outputs)
-    assert (await depths(full))[VALIDATED].depth == 1
+    assert (await depths(full, [ACCOUNT]))[VALIDATED].depth == 1
 
 
 async def test_full_memory_still_lets_a_worker_finish_what_it_has_and_beat(full: Bus) -> None:
@@ -158,11 +158,11 @@ async def test_full_memory_lets_the_reaper_return_items(full: Bus) -> None:
     pipe = await half_way(full)
     await full.redis.delete(full.keys.queue(RAW).lease(pipe.incarnation))
     await fill(full)
-    assert await Reaper(full).run_once() == 2
+    assert await Reaper(full, queues=queues_of([ACCOUNT])).run_once() == 2
 
 
 async def test_full_memory_gives_out_no_lock_and_no_reservation(full: Bus) -> None:
-    book, lease = RiskBook(full), await guard_lease(full)
+    book, lease = RiskBook(full, ACCOUNT), await guard_lease(full)
     await fill(full)
     with pytest.raises(BusRefusedError):
         await Locks(full).acquire("exec_lock:e:s", 9)
@@ -193,10 +193,10 @@ async def test_an_arming_that_cannot_be_read_is_none(bus: Bus) -> None:
 
 
 async def test_values_that_do_not_decode_are_told_as_poisoned_and_never_guessed(bus: Bus) -> None:
-    await bus.redis.set(bus.keys.odds("e", "ft.1x2.home"), b"\xff\xfe")
+    await bus.redis.set(bus.keys.odds("e", "ft.1x2.home", ACCOUNT), b"\xff\xfe")
     await bus.redis.set(bus.keys.score("e"), b'{"event_uid": 7}')
     with pytest.raises(PoisonedPayloadError):
-        await read_odds(bus, "e", "ft.1x2.home")
+        await read_odds(bus, ACCOUNT, "e", "ft.1x2.home")
     with pytest.raises(PoisonedPayloadError):
         await read_score(bus, "e")
 

@@ -14,6 +14,7 @@ from keter.bus.connection import Bus
 from keter.bus.locks import Locks
 from keter.bus.state.risk import RiskBook
 from tests.integration.test_bus_risk import reservation
+from tests.kit.execution import ACCOUNT
 from tests.kit.support import ROOT, eventually
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGSTOP is POSIX's")
@@ -24,10 +25,11 @@ from keter.bus.connection import connect
 from keter.bus.locks import Locks
 from keter.bus.state.risk import RiskBook
 from tests.integration.test_bus_risk import reservation
+from tests.kit.execution import ACCOUNT
 
 async def main(url):
     bus = await connect(url)
-    locks, book = Locks(bus, owner="old"), RiskBook(bus)
+    locks, book = Locks(bus, owner="old"), RiskBook(bus, ACCOUNT)
     held = await locks.acquire(bus.keys.lease("guard"), 0.5)
     revision = (await book.read()).revision
     print("owns", held.fence, flush=True)
@@ -61,7 +63,7 @@ async def test_an_owner_frozen_past_its_lease_can_neither_reserve_nor_renew_nor_
         word, fence = (await asyncio.wait_for(owner.stdout.readline(), 20)).split()
         assert word == b"owns"
         owner.send_signal(signal.SIGSTOP)
-        locks, book = Locks(bus, owner="new"), RiskBook(bus)
+        locks, book = Locks(bus, owner="new"), RiskBook(bus, ACCOUNT)
         successor = await eventually(
             lambda: locks.acquire(bus.keys.lease("guard"), 60), timeout_s=5
         )

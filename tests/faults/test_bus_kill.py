@@ -20,9 +20,10 @@ import pytest
 
 from keter.bus.connection import Bus, connect
 from keter.bus.errors import BusRefusedError, ConnectionLostError
-from keter.bus.queue import Output, Pipe, QueueName, Reaper, depths, read_dead
+from keter.bus.queue import Output, Pipe, QueueName, Reaper, depths, queues_of, read_dead
 from keter.errors import UnavailableError
 from tests.kit.bus_worker import POINTS
+from tests.kit.execution import ACCOUNT
 from tests.kit.support import ROOT, RedisServer, eventually
 
 RAW, VALIDATED = QueueName.RAW, QueueName.VALIDATED
@@ -150,7 +151,7 @@ async def finish_with_another(url: str, bus: Bus, sink: Sink, n: int) -> None:
             return await sink.take() == n
 
         await eventually(all_out, timeout_s=20)
-    facts = (await depths(bus))[RAW]
+    facts = (await depths(bus, [ACCOUNT]))[RAW]
     assert (facts.depth, facts.in_flight, facts.dead) == (0, 0, 0)
     assert set(sink.counts.values()) == {1}, (
         f"handed on twice: {[key for key, n in sink.counts.items() if n > 1]}"
@@ -179,7 +180,7 @@ async def test_a_worker_frozen_past_its_lease_is_refused_when_it_wakes_up(
     async with child(redis_url, "sleeper") as sleeper:
         await sleeper.reach(point)
         sleeper.send(signal.SIGSTOP)
-        reaper = Reaper(bus)
+        reaper = Reaper(bus, queues=queues_of([ACCOUNT]))
         lease = [key async for key in bus.redis.scan_iter(match="pipe:raw:lease:sleeper.*")]
         assert len(lease) == 1
 
@@ -211,7 +212,7 @@ async def test_a_worker_killed_three_times_by_one_item_is_freed_of_it(
                 killed += 1
             else:
                 break
-        await eventually(Reaper(bus).run_once, timeout_s=5)
+        await eventually(Reaper(bus, queues=queues_of([ACCOUNT])).run_once, timeout_s=5)
     assert killed == 3
     assert [letter.key for letter in await read_dead(bus, RAW)] == ["m0"]
     async with child(redis_url, "healthy", mode="run"):
@@ -343,5 +344,5 @@ async def _settle(bus: Bus, sink: Sink, total: int) -> None:
         return len(sink.counts) == total
 
     await eventually(quiet, timeout_s=40, every_s=0.1)
-    facts = (await depths(bus))[RAW]
+    facts = (await depths(bus, [ACCOUNT]))[RAW]
     assert (facts.depth, facts.in_flight, facts.dead) == (0, 0, 0)

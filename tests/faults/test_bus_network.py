@@ -10,11 +10,12 @@ import pytest
 from keter.bus.connection import SOCKET_TIMEOUT_S, Bus, connect
 from keter.bus.errors import ConnectionLostError
 from keter.bus.locks import Lease, Locks
-from keter.bus.queue import Item, Output, Pipe, QueueName, Reaper, depths
+from keter.bus.queue import Item, Output, Pipe, QueueName, Reaper, depths, queues_of
 from keter.bus.state.risk import RiskBook
 from keter.errors import UnavailableError
 from keter.system.addresses import free_port
 from tests.integration.test_bus_risk import guard_lease, reservation
+from tests.kit.execution import ACCOUNT
 from tests.kit.proxy import Proxy
 from tests.kit.support import RedisServer, eventually
 
@@ -64,7 +65,7 @@ async def test_a_step_whose_reply_is_lost_is_neither_lost_nor_repeated(
     with pytest.raises(ConnectionLostError, match="reopen"):
         await pipe.step(done=1)
     await pipe.reopen()
-    assert (await depths(bus))[VALIDATED].depth == 2  # it had run
+    assert (await depths(bus, [ACCOUNT]))[VALIDATED].depth == 2  # it had run
     assert [item.key for item in await pipe.step(claim=9)] == [
         "c"
     ]  # and what it had claimed came back
@@ -79,7 +80,7 @@ async def test_a_claim_whose_reply_is_lost_comes_back_without_a_strike(
     with pytest.raises(ConnectionLostError):
         await pipe.step(claim=2)
     assert proxy.injected == 1
-    assert (await depths(bus))[RAW].in_flight == 2
+    assert (await depths(bus, [ACCOUNT]))[RAW].in_flight == 2
     await pipe.reopen()
     assert [item.key for item in await pipe.step(claim=2)] == ["a", "b"]
     assert not await bus.redis.exists(bus.keys.queue(RAW).strikes)
@@ -94,7 +95,7 @@ async def test_an_opening_whose_reply_is_lost_leaves_no_ghost(
         await pipe.open()
     assert proxy.injected == 1
     await pipe.reopen()
-    assert (await depths(bus))[RAW].consumers == 1
+    assert (await depths(bus, [ACCOUNT]))[RAW].consumers == 1
 
 
 async def test_nothing_is_sent_twice_behind_our_back(bus: Bus, far: Bus, proxy: Proxy) -> None:
@@ -157,7 +158,7 @@ async def test_a_slow_wire_delays_and_breaks_nothing(bus: Bus, far: Bus, proxy: 
     items = await pipe.step(claim=2)
     await pipe.step(done=2, outputs=moved(items))
     assert proxy.injected >= 4
-    assert (await depths(bus))[VALIDATED].depth == 2
+    assert (await depths(bus, [ACCOUNT]))[VALIDATED].depth == 2
 
 
 async def test_a_lease_whose_redis_cannot_be_reached_is_given_up_before_it_ends(
@@ -206,7 +207,7 @@ async def test_a_lock_taken_with_a_lost_reply_is_found_by_its_token(far: Bus, pr
 async def test_a_change_of_the_risk_book_with_a_lost_reply_may_be_asked_for_again(
     bus: Bus, far: Bus, proxy: Proxy, action: str
 ) -> None:
-    near, book, lease = RiskBook(bus), RiskBook(far), await guard_lease(bus)
+    near, book, lease = RiskBook(bus, ACCOUNT), RiskBook(far, ACCOUNT), await guard_lease(bus)
     if action != "reserve":
         assert await near.reserve(reservation("d"), revision=0, lease=lease)
     if action == "settle":
@@ -236,8 +237,8 @@ async def test_scripts_that_the_server_has_forgotten_are_loaded_again(bus: Bus) 
     await bus.redis.script_flush()
     await pipe.step(done=1, outputs=moved(items))
     await bus.redis.script_flush()
-    assert await Reaper(bus).run_once() == 0
-    assert (await depths(bus))[VALIDATED].depth == 1
+    assert await Reaper(bus, queues=queues_of([ACCOUNT])).run_once() == 0
+    assert (await depths(bus, [ACCOUNT]))[VALIDATED].depth == 1
 
 
 async def test_clients_killed_by_an_administrator_come_back(bus: Bus, redis_url: str) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from keter.bus.codec import encode
 from keter.bus.connection import connect
-from keter.bus.queue import Output, Pipe, QueueName
+from keter.bus.queue import Output, Pipe, approved_for
 from keter.bus.state.ownership import owner_id, read_owner
 from keter.bus.telemetry.audit import read_counts
 from keter.domain.runs import NOBODY
@@ -181,9 +181,10 @@ async def test_an_approval_left_by_another_run_is_refused_with_its_reason(
     await working(start("one", REDIS_URL=redis.url))
     record = await read_owner(bus)
     assert record is not None
-    signal = approved("left-over", account=record.run.accounts[0].key)
+    account = record.run.accounts[0].key
+    signal = approved("left-over", account=account)
     pipe = Pipe(bus, source=None, worker="test", lease_ttl_s=5)
-    await pipe.step(outputs=[Output(QueueName.APPROVED, signal.queue_key, encode(signal))])
+    await pipe.step(outputs=[Output(approved_for(account), signal.queue_key, encode(signal))])
     today = datetime.now(UTC).date().isoformat()
 
     async def refused() -> int:

@@ -6,7 +6,9 @@ import pytest
 
 from keter.bus.connection import Bus, connect
 from keter.bus.locks import Lease, Locks
+from keter.clock import SystemClock
 from keter.domain.exposure import DayRisk
+from tests.kit.execution import ACCOUNT
 from tests.kit.support import RedisServer, eventually
 
 KEY = "exec_lock:fb-1:ft.1x2.home"
@@ -142,10 +144,10 @@ async def test_the_risk_book_refuses_an_owner_that_has_been_replaced(bus: Bus, a
     """Fencing where it counts: the protected resource itself says no to a paused owner that wakes
     up.
     """
-    from keter.bus.state.risk import RiskBook
+    from keter.bus.state.risk import AccountDay, RiskBook, rebuild_book
     from tests.integration.test_bus_risk import reservation
 
-    locks, book = Locks(bus), RiskBook(bus)
+    locks, book = Locks(bus), RiskBook(bus, ACCOUNT)
     old = await locks.acquire(bus.keys.lease("guard"), 10)
     assert old is not None
     await bus.redis.delete(bus.keys.lease("guard"))  # the old guard slept past its lease
@@ -155,8 +157,9 @@ async def test_the_risk_book_refuses_an_owner_that_has_been_replaced(bus: Bus, a
         assert not await book.reserve(reservation("late"), revision=0, lease=old)
         assert await book.reserve(reservation("mine"), revision=0, lease=new)
     else:
-        assert not await book.rebuild([], DayRisk("2026-02-21"), lease=old)
-        assert await book.rebuild([], DayRisk("2026-02-21"), lease=new)
+        days, clock = [AccountDay(ACCOUNT, DayRisk("2026-02-21"))], SystemClock()
+        assert not await rebuild_book(bus, [], days, lease=old, clock=clock)
+        assert await rebuild_book(bus, [], days, lease=new, clock=clock)
 
 
 async def test_a_lease_that_redis_does_not_take_back_hides_no_error_of_its_holder() -> None:

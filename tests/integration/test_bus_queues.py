@@ -8,8 +8,9 @@ import pytest
 
 from keter.bus.connection import Bus
 from keter.bus.errors import LeaseLostError
-from keter.bus.queue import Item, Output, Pipe, QueueName, Reaper, depths, read_dead
+from keter.bus.queue import Item, Output, Pipe, QueueName, Reaper, depths, queues_of, read_dead
 from keter.bus.telemetry.audit import add_counts, read_counts
+from tests.kit.execution import ACCOUNT
 from tests.kit.support import eventually
 
 RAW, VALIDATED, CONFIRMED = QueueName.RAW, QueueName.VALIDATED, QueueName.CONFIRMED
@@ -67,7 +68,7 @@ async def test_a_key_in_flight_is_in_nobody_elses_hands_until_it_is_done(bus: Bu
     await first.step(claim=1)
     await push(bus, ("a", b"2"))
     assert await second.step(claim=1) == []
-    assert (await depths(bus))[RAW].depth == 0
+    assert (await depths(bus, [ACCOUNT]))[RAW].depth == 0
     await first.step(done=1)
     assert [item.payload for item in await second.step(claim=1)] == [b"2"]
 
@@ -85,7 +86,7 @@ async def test_one_step_acknowledges_pushes_counts_and_records_together(bus: Bus
     await pipe.step(
         done=2, outputs=outputs, counts={"edge:ok": 2, "edge:ev_too_low": 1}, audit=[b"d1", b"d2"]
     )
-    facts = await depths(bus)
+    facts = await depths(bus, [ACCOUNT])
     assert (facts[RAW].depth, facts[RAW].in_flight) == (0, 0)
     assert (facts[VALIDATED].depth, facts[CONFIRMED].depth) == (2, 1)
     assert await read_counts(bus, "2026-02-21") == {"edge:ok": 2, "edge:ev_too_low": 1}
@@ -98,7 +99,7 @@ async def test_items_still_in_hand_stay_in_hand_while_more_are_claimed(bus: Bus)
     await pipe.step(claim=3)
     assert keys_of(await pipe.step(done=1, claim=1)) == ["d"]
     await pipe.step(done=3)
-    facts = (await depths(bus))[RAW]
+    facts = (await depths(bus, [ACCOUNT]))[RAW]
     assert (facts.depth, facts.in_flight) == (1, 0)
 
 
@@ -126,7 +127,7 @@ async def test_a_producers_large_push_is_cut_into_short_scripts_and_counted_once
         counts={"ingest:changed": 2_500},
         audit=[b"one"],
     )
-    assert (await depths(bus))[RAW].depth == 2_500
+    assert (await depths(bus, [ACCOUNT]))[RAW].depth == 2_500
     assert await read_counts(bus, "d") == {"ingest:changed": 2_500}
     assert await bus.redis.llen(bus.keys.audit) == 1
 
@@ -137,14 +138,14 @@ async def test_a_consumer_may_push_thousands_in_one_step(bus: Bus) -> None:
     pipe = await worker(bus)
     await pipe.step(claim=1)
     await pipe.step(done=1, outputs=[Output(VALIDATED, f"k{i}", b"p") for i in range(9_000)])
-    assert (await depths(bus))[VALIDATED].depth == 9_000
+    assert (await depths(bus, [ACCOUNT]))[VALIDATED].depth == 9_000
 
 
 async def test_without_a_consumer_a_queue_holds_no_more_than_its_keys(bus: Bus) -> None:
     for version in range(20):
         await push(bus, *[(f"m{i}", b"v%d" % version) for i in range(100)])
     keys = bus.keys.queue(RAW)
-    assert (await depths(bus))[RAW].depth == 100
+    assert (await depths(bus, [ACCOUNT]))[RAW].depth == 100
     assert await bus.redis.hlen(keys.payload) == 100
     assert await bus.redis.llen(keys.bell) == 1
 
@@ -180,21 +181,21 @@ async def test_the_age_of_the_oldest_item_is_measured_by_the_servers_clock(bus: 
     started = await bus.now_ms()
 
     async def aged() -> bool:
-        return ((await depths(bus))[RAW].oldest_age_s or 0) >= 0.05
+        return ((await depths(bus, [ACCOUNT]))[RAW].oldest_age_s or 0) >= 0.05
 
     await eventually(aged)
     pipe = await worker(bus)
     [item] = await pipe.step(claim=1)
     assert 0.05 <= item.waited_s <= (await bus.now_ms() - started) / 1000 + 0.05
-    assert (await depths(bus))[RAW].oldest_age_s is None
+    assert (await depths(bus, [ACCOUNT]))[RAW].oldest_age_s is None
 
 
 async def test_consumers_are_counted_by_their_leases(bus: Bus) -> None:
     first, second = await worker(bus, "first"), await worker(bus, "second")
-    assert (await depths(bus))[RAW].consumers == 2
+    assert (await depths(bus, [ACCOUNT]))[RAW].consumers == 2
     await first.close()
     await end_lease(bus, second)
-    assert (await depths(bus))[RAW].consumers == 0
+    assert (await depths(bus, [ACCOUNT]))[RAW].consumers == 0
 
 
 async def test_a_step_after_the_lease_has_ended_is_refused_and_changes_nothing(bus: Bus) -> None:
@@ -208,7 +209,7 @@ async def test_a_step_after_the_lease_has_ended_is_refused_and_changes_nothing(b
             done=1, outputs=[Output(VALIDATED, "a", b"late")], counts={"x": 1}, audit=[b"late"]
         )
     assert await bus.redis.dbsize() == before
-    assert (await depths(bus))[RAW].in_flight == 1
+    assert (await depths(bus, [ACCOUNT]))[RAW].in_flight == 1
 
 
 async def test_after_a_refusal_nothing_works_until_the_pipe_is_reopened(bus: Bus) -> None:
@@ -241,7 +242,7 @@ async def test_closing_hands_items_back_in_order_without_a_strike(bus: Bus) -> N
     await pipe.step(claim=3)
     await pipe.step(done=1)
     await pipe.close()
-    facts = (await depths(bus))[RAW]
+    facts = (await depths(bus, [ACCOUNT]))[RAW]
     assert (facts.depth, facts.in_flight, facts.consumers) == (3, 0, 0)
     assert not await bus.redis.exists(bus.keys.queue(RAW).strikes)
     assert keys_of(await (await worker(bus)).step(claim=64)) == ["b", "c", "d"]
@@ -253,7 +254,7 @@ async def test_the_reaper_returns_what_a_dead_worker_held_to_the_head_in_order(b
     await dead.step(claim=1)
     await dead.step(claim=1)
     await end_lease(bus, dead)
-    assert await Reaper(bus).run_once() == 2
+    assert await Reaper(bus, queues=queues_of([ACCOUNT])).run_once() == 2
     survivor = await worker(bus, "survivor")
     seen = [await survivor.step(done=min(turn, 1), claim=64) for turn in range(3)]
     assert [keys_of(items) for items in seen] == [
@@ -275,7 +276,7 @@ async def test_the_reaper_leaves_the_living_alone(bus: Bus) -> None:
     await push(bus, ("a", b"1"))
     alive = await worker(bus)
     await alive.step(claim=1)
-    assert await Reaper(bus).run_once() == 0
+    assert await Reaper(bus, queues=queues_of([ACCOUNT])).run_once() == 0
     await alive.step(done=1)
 
 
@@ -285,7 +286,7 @@ async def test_a_returned_item_never_replaces_a_newer_payload(bus: Bus) -> None:
     await dead.step(claim=1)
     await push(bus, ("a", b"2"))
     await end_lease(bus, dead)
-    await Reaper(bus).run_once()
+    await Reaper(bus, queues=queues_of([ACCOUNT])).run_once()
     [item] = await (await worker(bus)).step(claim=64)
     assert item.payload == b"2"
 
@@ -308,7 +309,7 @@ async def test_a_buried_incarnation_cannot_come_back(bus: Bus) -> None:
     """Its opening may arrive late; the tomb refuses it."""
     pipe = await worker(bus)
     await end_lease(bus, pipe)
-    await Reaper(bus).run_once()
+    await Reaper(bus, queues=queues_of([ACCOUNT])).run_once()
     keys = bus.keys.queue(RAW)
     with pytest.raises(LeaseLostError):
         await bus.redis.run(
@@ -321,14 +322,14 @@ async def test_a_buried_incarnation_cannot_come_back(bus: Bus) -> None:
 async def test_tombs_are_looked_after_and_go_in_time(bus: Bus) -> None:
     pipe = await worker(bus)
     await end_lease(bus, pipe)
-    await Reaper(bus).run_once()
+    await Reaper(bus, queues=queues_of([ACCOUNT])).run_once()
     keys = bus.keys.queue(RAW)
     await bus.redis.rpush(keys.processing(pipe.incarnation), "late", "1")
     await bus.redis.sadd(keys.inflight, "late")
-    assert await Reaper(bus).run_once() == 1
-    assert (await depths(bus))[RAW].depth == 1
+    assert await Reaper(bus, queues=queues_of([ACCOUNT])).run_once() == 1
+    assert (await depths(bus, [ACCOUNT]))[RAW].depth == 1
     await bus.redis.zadd(keys.tombs, {pipe.incarnation: 1})
-    await Reaper(bus).run_once()
+    await Reaper(bus, queues=queues_of([ACCOUNT])).run_once()
     assert not await bus.redis.exists(keys.tombs)
 
 
@@ -348,12 +349,12 @@ async def test_three_strikes_and_an_item_is_dead_while_its_neighbours_live(bus: 
             await pipe.step(done=len(items))
         else:
             break
-        await Reaper(bus).run_once()
+        await Reaper(bus, queues=queues_of([ACCOUNT])).run_once()
     assert sorted(finished) == ["good1", "good2"]
     [letter] = await read_dead(bus, RAW)
     assert (letter.key, letter.payload) == ("poison", b"1")
     assert letter.error == "its worker died or lost its lease 3 times"
-    facts = (await depths(bus))[RAW]
+    facts = (await depths(bus, [ACCOUNT]))[RAW]
     assert (facts.depth, facts.in_flight, facts.dead) == (0, 0, 1)
     assert not await bus.redis.exists(bus.keys.queue(RAW).strikes)
 
@@ -366,7 +367,7 @@ async def test_a_newer_payload_outlives_the_death_of_an_older_one(bus: Bus) -> N
         if life == 2:
             await push(bus, ("a", b"healthy"))
         await end_lease(bus, pipe)
-        await Reaper(bus).run_once()
+        await Reaper(bus, queues=queues_of([ACCOUNT])).run_once()
     assert [letter.payload for letter in await read_dead(bus, RAW)] == [b"poison"]
     assert [item.payload for item in await (await worker(bus)).step(claim=1)] == [b"healthy"]
 
@@ -376,7 +377,7 @@ async def test_an_acknowledged_item_has_no_strikes_left(bus: Bus) -> None:
     dead = await worker(bus, "dead")
     await dead.step(claim=1)
     await end_lease(bus, dead)
-    await Reaper(bus).run_once()
+    await Reaper(bus, queues=queues_of([ACCOUNT])).run_once()
     pipe = await worker(bus)
     await pipe.step(claim=1)
     assert await bus.redis.hget(bus.keys.queue(RAW).strikes, "a") == b"1"
@@ -408,7 +409,7 @@ async def test_a_poisoned_item_goes_to_the_dead_letters_and_the_worker_goes_on(b
         "w",
         "not JSON: line 1",
     )
-    assert (await depths(bus))[VALIDATED].depth == 1
+    assert (await depths(bus, [ACCOUNT]))[VALIDATED].depth == 1
 
 
 async def test_only_the_first_item_in_hand_can_be_buried(bus: Bus) -> None:

@@ -1,6 +1,7 @@
 """The risk book: revisions, expiry by the server's clock, conversion, settlement once."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,18 +13,22 @@ from hypothesis import strategies as st
 from keter.bus.connection import Bus, connect
 from keter.bus.locks import Held, Locks
 from keter.bus.state.cooldowns import cool_down, cooling
-from keter.bus.state.risk import RiskBook
+from keter.bus.state.risk import AccountDay, RiskBook, rebuild_book
 from keter.bus.state.risk_state import RiskState
+from keter.clock import SystemClock
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
 from keter.domain.markets import Outcome, parse_market
 from keter.domain.verdicts import Reason
+from tests.kit.execution import ACCOUNT
 from tests.kit.support import RedisServer, eventually
 
 DAY = "2026-02-21"
 EVENT = "fb-20260221-a-v-b"
 
 
-def reservation(decision_id: str, *, stake: int = 1_000, lasts_s: float = 60) -> Exposure:
+def reservation(
+    decision_id: str, *, stake: int = 1_000, lasts_s: float = 60, account: str = ACCOUNT
+) -> Exposure:
     now = datetime.now(UTC)
     return Exposure(
         decision_id=decision_id,
@@ -36,6 +41,28 @@ def reservation(decision_id: str, *, stake: int = 1_000, lasts_s: float = 60) ->
         status=ExposureStatus.RESERVED,
         made_at=now,
         expires_at=now + timedelta(seconds=lasts_s),
+        account=account,
+    )
+
+
+async def rebuild(
+    bus: Bus,
+    exposures: Sequence[Exposure],
+    day: DayRisk,
+    lease: Held,
+    revision: int,
+    *,
+    booked: Mapping[str, int] | None = None,
+) -> bool:
+    """Rebuild the book of the one account."""
+    return await rebuild_book(
+        bus,
+        exposures,
+        [AccountDay(ACCOUNT, day)],
+        lease=lease,
+        clock=SystemClock(),
+        revision=revision,
+        booked=booked,
     )
 
 
@@ -55,11 +82,11 @@ def ids(state: RiskState) -> list[str]:
 
 
 async def test_an_empty_book_reads_as_such(bus: Bus) -> None:
-    assert await RiskBook(bus).read() == RiskState(0, (), None)
+    assert await RiskBook(bus, ACCOUNT).read() == RiskState(0, (), None)
 
 
 async def test_a_reservation_needs_the_revision_that_was_read(bus: Bus) -> None:
-    book, lease = RiskBook(bus), await guard_lease(bus)
+    book, lease = RiskBook(bus, ACCOUNT), await guard_lease(bus)
     assert await book.reserve(reservation("d1"), revision=0, lease=lease)
     assert not await book.reserve(reservation("d2"), revision=0, lease=lease)
     state = await book.read()
@@ -69,14 +96,14 @@ async def test_a_reservation_needs_the_revision_that_was_read(bus: Bus) -> None:
 
 async def test_asking_twice_for_the_same_decision_reserves_once(bus: Bus) -> None:
     """The reply to the first asking may have been lost."""
-    book, lease = RiskBook(bus), await guard_lease(bus)
+    book, lease = RiskBook(bus, ACCOUNT), await guard_lease(bus)
     assert await book.reserve(reservation("d1"), revision=0, lease=lease)
     assert await book.reserve(reservation("d1"), revision=0, lease=lease)
     assert (await book.read()).revision == 1
 
 
 async def test_of_concurrent_reservations_on_one_picture_exactly_one_passes(bus: Bus) -> None:
-    book, lease = RiskBook(bus), await guard_lease(bus)
+    book, lease = RiskBook(bus, ACCOUNT), await guard_lease(bus)
     for turn in range(10):
         revision = (await book.read()).revision
         tries = [
@@ -88,7 +115,7 @@ async def test_of_concurrent_reservations_on_one_picture_exactly_one_passes(bus:
 
 
 async def test_an_expired_reservation_is_gone_by_the_servers_clock(bus: Bus) -> None:
-    book, lease = RiskBook(bus), await guard_lease(bus)
+    book, lease = RiskBook(bus, ACCOUNT), await guard_lease(bus)
     await reserve(book, lease, reservation("short", lasts_s=0.15))
     await reserve(book, lease, reservation("long"))
 
@@ -105,7 +132,7 @@ async def test_an_expired_reservation_is_gone_by_the_servers_clock(bus: Bus) -> 
 
 
 async def test_what_has_expired_is_swept_out_by_the_next_reservation(bus: Bus) -> None:
-    book, lease = RiskBook(bus), await guard_lease(bus)
+    book, lease = RiskBook(bus, ACCOUNT), await guard_lease(bus)
     await reserve(book, lease, reservation("short", lasts_s=0.05))
 
     async def empty() -> bool:
@@ -118,7 +145,7 @@ async def test_what_has_expired_is_swept_out_by_the_next_reservation(bus: Bus) -
 
 
 async def test_a_reservation_needs_an_end_in_the_future(bus: Bus) -> None:
-    book, lease = RiskBook(bus), await guard_lease(bus)
+    book, lease = RiskBook(bus, ACCOUNT), await guard_lease(bus)
     with pytest.raises(ValueError, match="expires_at"):
         await book.reserve(
             msgspec.structs.replace(reservation("d"), expires_at=None), revision=0, lease=lease
@@ -128,7 +155,7 @@ async def test_a_reservation_needs_an_end_in_the_future(bus: Bus) -> None:
 
 
 async def test_a_refreshed_reservation_lasts_longer_and_raises_the_revision(bus: Bus) -> None:
-    book, lease = RiskBook(bus), await guard_lease(bus)
+    book, lease = RiskBook(bus, ACCOUNT), await guard_lease(bus)
     before = await reserve(book, lease, reservation("d1", lasts_s=5))
     assert await book.refresh("d1", datetime.now(UTC) + timedelta(seconds=100))
     after = await book.read()
@@ -139,7 +166,7 @@ async def test_a_refreshed_reservation_lasts_longer_and_raises_the_revision(bus:
 
 
 async def test_a_bet_does_not_expire_and_its_stake_is_booked_once(bus: Bus) -> None:
-    book, lease = RiskBook(bus), await guard_lease(bus)
+    book, lease = RiskBook(bus, ACCOUNT), await guard_lease(bus)
     await reserve(book, lease, reservation("d1", stake=2_500, lasts_s=0.4))
     assert await book.convert("d1", day=DAY)
     assert await book.convert("d1", day=DAY)
@@ -152,11 +179,11 @@ async def test_a_bet_does_not_expire_and_its_stake_is_booked_once(bus: Bus) -> N
 
 
 async def test_an_unknown_decision_cannot_become_a_bet(bus: Bus) -> None:
-    assert not await RiskBook(bus).convert("nobody")
+    assert not await RiskBook(bus, ACCOUNT).convert("nobody")
 
 
 async def test_a_released_bet_gives_its_stake_back_to_its_day(bus: Bus) -> None:
-    book, lease = RiskBook(bus), await guard_lease(bus)
+    book, lease = RiskBook(bus, ACCOUNT), await guard_lease(bus)
     await reserve(book, lease, reservation("d1"))
     await reserve(book, lease, reservation("d2", stake=700))
     assert await book.convert("d1", day=DAY)
@@ -170,7 +197,7 @@ async def test_a_released_bet_gives_its_stake_back_to_its_day(bus: Bus) -> None:
 
 
 async def test_settling_counts_once(bus: Bus) -> None:
-    book, lease = RiskBook(bus), await guard_lease(bus)
+    book, lease = RiskBook(bus, ACCOUNT), await guard_lease(bus)
     await reserve(book, lease, reservation("d1"))
     await book.convert("d1", day=DAY)
     assert await book.settle("d1", day=DAY, pnl_minor=-1_000, lost=True)
@@ -181,7 +208,7 @@ async def test_settling_counts_once(bus: Bus) -> None:
 
 
 async def test_many_that_settle_the_same_bet_at_once_book_it_once(bus: Bus) -> None:
-    book, lease = RiskBook(bus), await guard_lease(bus)
+    book, lease = RiskBook(bus, ACCOUNT), await guard_lease(bus)
     await reserve(book, lease, reservation("d1"))
     await book.convert("d1", day=DAY)
     answers = await asyncio.gather(
@@ -205,7 +232,7 @@ async def test_many_that_settle_the_same_bet_at_once_book_it_once(bus: Bus) -> N
 async def test_the_streak_counts_losses_and_only_a_profit_ends_it(
     bus: Bus, results: list[tuple[int, bool]], streak: int
 ) -> None:
-    book, lease = RiskBook(bus), await guard_lease(bus)
+    book, lease = RiskBook(bus, ACCOUNT), await guard_lease(bus)
     for n, (pnl, lost) in enumerate(results):
         await reserve(book, lease, reservation(f"d{n}"))
         await book.convert(f"d{n}", day=DAY)
@@ -216,7 +243,7 @@ async def test_the_streak_counts_losses_and_only_a_profit_ends_it(
 
 
 async def test_a_new_day_starts_at_zero_and_keeps_the_streak(bus: Bus) -> None:
-    book, lease = RiskBook(bus), await guard_lease(bus)
+    book, lease = RiskBook(bus, ACCOUNT), await guard_lease(bus)
     for n, day in enumerate(["2026-02-21", "2026-02-22", "2026-02-21"]):
         await reserve(book, lease, reservation(f"d{n}"))
         await book.convert(f"d{n}", day=day)
@@ -230,14 +257,14 @@ async def test_a_new_day_starts_at_zero_and_keeps_the_streak(bus: Bus) -> None:
 
 
 async def test_a_rebuild_replaces_everything_unless_something_came_in_between(bus: Bus) -> None:
-    book, lease = RiskBook(bus), await guard_lease(bus)
+    book, lease = RiskBook(bus, ACCOUNT), await guard_lease(bus)
     before = await reserve(book, lease, reservation("gone"))
     bet = msgspec.structs.replace(reservation("bet"), status=ExposureStatus.BET, expires_at=None)
     day = DayRisk(DAY, pnl_minor=-5, staked_minor=6, streak=2, bets=7)
     await reserve(book, lease, reservation("in between"))
-    assert not await book.rebuild([bet], day, lease=lease, revision=before.revision)
+    assert not await rebuild(bus, [bet], day, lease, before.revision)
     now = await book.read()
-    assert await book.rebuild([bet, reservation("kept")], day, lease=lease, revision=now.revision)
+    assert await rebuild(bus, [bet, reservation("kept")], day, lease, now.revision)
     after = await book.read()
     assert {e.decision_id: e.status for e in after.exposures} == {
         "bet": ExposureStatus.BET,
@@ -253,7 +280,7 @@ async def test_a_stake_booked_while_it_is_released_comes_off_its_day_too(
     """Two routers for a moment: the one ends what the other, whose lease has just gone, is still
     making a bet.
     """
-    book, lease = RiskBook(bus), await guard_lease(bus)
+    book, lease = RiskBook(bus, ACCOUNT), await guard_lease(bus)
     await reserve(book, lease, reservation("d1"))
     ask, booked = bus.redis.execute_command, bus.keys.risk_booked
 
@@ -276,7 +303,7 @@ async def test_after_a_rebuild_a_release_takes_off_the_day_what_the_day_counts_a
     """A foreign ticket was never among the day's stakes, and of a bet booked in part only that
     part.
     """
-    book, lease = RiskBook(bus), await guard_lease(bus)
+    book, lease = RiskBook(bus, ACCOUNT), await guard_lease(bus)
     bets = [
         msgspec.structs.replace(
             reservation(name, stake=stake), status=ExposureStatus.BET, expires_at=None
@@ -284,7 +311,7 @@ async def test_after_a_rebuild_a_release_takes_off_the_day_what_the_day_counts_a
         for name, stake in (("ours", 1_500), ("foreign:t1", 5_000))
     ]
     day = DayRisk(DAY, staked_minor=2_900, bets=3)
-    assert await book.rebuild(bets, day, lease=lease, revision=0, booked={"ours": 900})
+    assert await rebuild(bus, bets, day, lease, 0, booked={"ours": 900})
     await book.release("foreign:t1")
     assert (await book.read()).day == day
     await book.release("ours")
@@ -294,7 +321,7 @@ async def test_after_a_rebuild_a_release_takes_off_the_day_what_the_day_counts_a
 async def test_a_streak_is_forgotten_alone_and_only_as_it_was_read_and_by_the_guard(
     bus: Bus,
 ) -> None:
-    book, lease = RiskBook(bus), await guard_lease(bus)
+    book, lease = RiskBook(bus, ACCOUNT), await guard_lease(bus)
     await reserve(book, lease, reservation("d1"))
     await book.convert("d1", day=DAY)
     await reserve(book, lease, reservation("d2"))
@@ -317,25 +344,28 @@ async def test_a_streak_is_forgotten_alone_and_only_as_it_was_read_and_by_the_gu
 
 
 async def test_the_throttle_counts_bets_of_the_window(bus: Bus) -> None:
-    book = RiskBook(bus)
+    book = RiskBook(bus, ACCOUNT)
     for number in range(3):
         await book.note_bet(f"d{number}")
-    await bus.redis.zadd(bus.keys.risk_bets, {"old": await bus.now_ms() - 20_000})
+    await bus.redis.zadd(bus.keys.risk_bets(ACCOUNT), {"old": await bus.now_ms() - 20_000})
     assert await book.bets_in_window(12) == 3
     assert await book.bets_in_window(30) == 4
-    await bus.redis.zadd(bus.keys.risk_bets, {"older": await bus.now_ms() - 4_000_000})
+    await bus.redis.zadd(bus.keys.risk_bets(ACCOUNT), {"older": await bus.now_ms() - 4_000_000})
     await book.note_bet("d3")
-    assert await bus.redis.zcard(bus.keys.risk_bets) == 5
+    assert await bus.redis.zcard(bus.keys.risk_bets(ACCOUNT)) == 5
 
 
 async def test_a_bet_counts_for_the_throttle_and_its_event_rests_from_its_conversion_on(
     bus: Bus,
 ) -> None:
-    book, lease = RiskBook(bus, event_cooldown_s=60), await guard_lease(bus)
+    book, lease = RiskBook(bus, ACCOUNT, event_cooldown_s=60), await guard_lease(bus)
     await reserve(book, lease, reservation("d1"))
-    assert (await book.bets_in_window(12), await cooling(bus, EVENT, "ft.1x2.home")) == (0, None)
+    assert (await book.bets_in_window(12), await cooling(bus, ACCOUNT, EVENT, "ft.1x2.home")) == (
+        0,
+        None,
+    )
     assert await book.convert("d1", day=DAY)
-    assert (await book.bets_in_window(12), await cooling(bus, EVENT, "ft.1x2.home")) == (
+    assert (await book.bets_in_window(12), await cooling(bus, ACCOUNT, EVENT, "ft.1x2.home")) == (
         1,
         Reason.COOLDOWN_EVENT,
     )
@@ -344,11 +374,11 @@ async def test_a_bet_counts_for_the_throttle_and_its_event_rests_from_its_conver
 
 
 async def test_a_conversion_does_not_shorten_a_rest_under_way(bus: Bus) -> None:
-    book, lease = RiskBook(bus, event_cooldown_s=5), await guard_lease(bus)
-    await cool_down(bus, event_uid=EVENT, seconds=600, reason="longer")
+    book, lease = RiskBook(bus, ACCOUNT, event_cooldown_s=5), await guard_lease(bus)
+    await cool_down(bus, ACCOUNT, event_uid=EVENT, seconds=600, reason="longer")
     await reserve(book, lease, reservation("d1"))
     assert await book.convert("d1", day=DAY)
-    assert await bus.redis.pttl(bus.keys.cooldown_event(EVENT)) > 500_000
+    assert await bus.redis.pttl(bus.keys.cooldown_event(EVENT, ACCOUNT)) > 500_000
 
 
 STEPS = st.lists(
@@ -402,7 +432,7 @@ def test_the_book_agrees_with_a_plain_model_whatever_happens(
 async def _compare(url: str, steps: list[tuple[str, int]]) -> None:
     bus = await connect(url)
     await bus.redis.flushall()
-    book, lease, model = RiskBook(bus), await guard_lease(bus), Model()
+    book, lease, model = RiskBook(bus, ACCOUNT), await guard_lease(bus), Model()
     await bus.redis.set(bus.keys.risk_day, DAY)
     for action, n in steps:
         name = f"d{n}"
@@ -416,8 +446,8 @@ async def _compare(url: str, steps: list[tuple[str, int]]) -> None:
         elif action == "rebuild":
             assert state.day is not None
             booked = dict.fromkeys(model.bets, 1_000)
-            assert await book.rebuild(
-                state.exposures, state.day, lease=lease, revision=state.revision, booked=booked
+            assert await rebuild(
+                bus, state.exposures, state.day, lease, state.revision, booked=booked
             )
         else:
             lost = action == "lose"

@@ -38,7 +38,7 @@ from keter.domain.tickets import AccountSnapshot
 from keter.domain.trading import TradingMode, TradingState
 from keter.domain.verdicts import Reason, accept
 from keter.venues.asianodds.stores import Session
-from tests.kit.execution import MARK
+from tests.kit.execution import ACCOUNT, MARK
 from tests.kit.support import ROOT, eventually
 
 NOW = datetime(2026, 2, 21, 12, tzinfo=UTC)
@@ -146,15 +146,23 @@ def update(
         BookPrices("SBO", (1.95, None), ("1.95", ""), NOW, NOW),
     )
     return MarketUpdate(
-        "t", "acc", event, parse_market(market), Phase.TODAY, VenueRef("ao", "k"), books, True, NOW
+        "t",
+        ACCOUNT,
+        event,
+        parse_market(market),
+        Phase.TODAY,
+        VenueRef("ao", "k"),
+        books,
+        True,
+        NOW,
     )
 
 
 async def test_odds_are_kept_per_selection_with_every_book_that_prices_it(bus: Bus) -> None:
     await write_odds(bus, [update()])
     over, under = (
-        await read_odds(bus, "fb-1", "ft.ou.2.5.over"),
-        await read_odds(bus, "fb-1", "ft.ou.2.5.under"),
+        await read_odds(bus, ACCOUNT, "fb-1", "ft.ou.2.5.over"),
+        await read_odds(bus, ACCOUNT, "fb-1", "ft.ou.2.5.under"),
     )
     assert over is not None
     assert under is not None
@@ -164,7 +172,7 @@ async def test_odds_are_kept_per_selection_with_every_book_that_prices_it(bus: B
     ]
     assert [price.book for price in under.prices] == ["PIN"]
     assert (over.market, over.side.value) == (parse_market("ft.ou.2.5"), "over")
-    assert await read_odds(bus, "fb-2", "ft.ou.2.5.over") is None
+    assert await read_odds(bus, ACCOUNT, "fb-2", "ft.ou.2.5.over") is None
 
 
 async def test_odds_expire_some_hours_after_kick_off(bus: Bus) -> None:
@@ -177,7 +185,7 @@ async def test_odds_expire_some_hours_after_kick_off(bus: Bus) -> None:
         ],
     )
     lives = [
-        await bus.redis.pttl(bus.keys.odds(uid, "ft.ou.2.5.over")) / 3_600_000
+        await bus.redis.pttl(bus.keys.odds(uid, "ft.ou.2.5.over", ACCOUNT)) / 3_600_000
         for uid in ("fb-1", "fb-past", "fb-far")
     ]
     assert lives == pytest.approx([7, 1 / 6, 192], rel=0.01)
@@ -185,65 +193,65 @@ async def test_odds_expire_some_hours_after_kick_off(bus: Bus) -> None:
 
 async def test_a_feeds_confirmation_confirms_the_prices_it_did_not_mention(bus: Bus) -> None:
     await write_odds(bus, [update()])
-    first = await read_odds(bus, "fb-1", "ft.ou.2.5.over")
+    first = await read_odds(bus, ACCOUNT, "fb-1", "ft.ou.2.5.over")
     assert first is not None
     assert first.confirmed_at == NOW
-    await write_feed(bus, "acc", Phase.TODAY, {"confirmed_at": LATER})
-    second = await read_odds(bus, "fb-1", "ft.ou.2.5.over")
+    await write_feed(bus, ACCOUNT, Phase.TODAY, {"confirmed_at": LATER})
+    second = await read_odds(bus, ACCOUNT, "fb-1", "ft.ou.2.5.over")
     assert second is not None
     assert second.confirmed_at == LATER
     await write_feed(bus, "other", Phase.TODAY, {"confirmed_at": LATER + timedelta(hours=1)})
-    assert await read_odds(bus, "fb-1", "ft.ou.2.5.over") == second
+    assert await read_odds(bus, ACCOUNT, "fb-1", "ft.ou.2.5.over") == second
 
 
 async def test_a_feed_confirms_nothing_that_an_earlier_one_left_behind(bus: Bus) -> None:
     await write_odds(bus, [update()])
     began_at = NOW + timedelta(milliseconds=1)
-    await write_feed(bus, "acc", Phase.TODAY, {"confirmed_at": LATER, "began_at": began_at})
-    left = await read_odds(bus, "fb-1", "ft.ou.2.5.over")
+    await write_feed(bus, ACCOUNT, Phase.TODAY, {"confirmed_at": LATER, "began_at": began_at})
+    left = await read_odds(bus, ACCOUNT, "fb-1", "ft.ou.2.5.over")
     assert left is not None
     assert left.confirmed_at == NOW
-    assert await read_selections(bus, "fb-1", ["ft.ou.2.5.over"]) == [left]
+    assert await read_selections(bus, ACCOUNT, "fb-1", ["ft.ou.2.5.over"]) == [left]
     await write_odds(bus, [msgspec.structs.replace(update(), received_at=began_at)])
-    told = await read_odds(bus, "fb-1", "ft.ou.2.5.over")
+    told = await read_odds(bus, ACCOUNT, "fb-1", "ft.ou.2.5.over")
     assert told is not None
     assert told.confirmed_at == LATER
-    assert await read_selections(bus, "fb-1", ["ft.ou.2.5.over"]) == [told]
+    assert await read_selections(bus, ACCOUNT, "fb-1", ["ft.ou.2.5.over"]) == [told]
     assert [facts.began_at for facts in await read_feeds(bus)] == [began_at]
 
 
 async def test_removed_markets_leave_no_price(bus: Bus) -> None:
     await write_odds(bus, [update(), update(market="ft.ah.-0.75")])
     await remove_odds(
-        bus, [("fb-1", parse_market("ft.ou.2.5")), ("fb-nobody", parse_market("ft.1x2"))]
+        bus, ACCOUNT, [("fb-1", parse_market("ft.ou.2.5")), ("fb-nobody", parse_market("ft.1x2"))]
     )
-    assert await read_odds(bus, "fb-1", "ft.ou.2.5.over") is None
+    assert await read_odds(bus, ACCOUNT, "fb-1", "ft.ou.2.5.over") is None
     assert await bus.redis.dbsize() == 2
-    await remove_odds(bus, [])
+    await remove_odds(bus, ACCOUNT, [])
 
 
 async def test_thousands_of_odds_are_written_in_several_round_trips(bus: Bus) -> None:
     markets = [Market(Period.FULL_TIME, MarketKind.OVER_UNDER, line) for line in range(1, 700)]
     await write_odds(bus, [msgspec.structs.replace(update(), market=market) for market in markets])
     assert await bus.redis.dbsize() == 2 * 699
-    await remove_odds(bus, [("fb-1", market) for market in markets])
+    await remove_odds(bus, ACCOUNT, [("fb-1", market) for market in markets])
     assert await bus.redis.dbsize() == 0
 
 
 async def test_a_failed_attempt_leaves_a_feeds_confirmation_alone(bus: Bus) -> None:
     await write_feed(
         bus,
-        "acc",
+        ACCOUNT,
         Phase.LIVE,
         {"confirmed_at": NOW, "known_markets": 7, "body_bytes": 9, "parse_s": 0.5},
     )
     await write_feed(
         bus,
-        "acc",
+        ACCOUNT,
         Phase.LIVE,
         {"requested_at": LATER, "confirmed_at": None, "problems": 3, "last_problem": "timeout"},
     )
-    await write_feed(bus, "acc", Phase.EARLY, {"requested_at": NOW})
+    await write_feed(bus, ACCOUNT, Phase.EARLY, {"requested_at": NOW})
     early, live = await read_feeds(bus)
     assert (early.phase, early.confirmed_at, early.known_markets) == (Phase.EARLY, None, None)
     assert (
@@ -325,26 +333,26 @@ async def test_alerts_are_listed_oldest_first_and_expired_ones_are_forgotten(bus
 
 
 async def test_an_event_or_a_selection_rests_until_its_time_is_over(bus: Bus) -> None:
-    await cool_down(bus, event_uid="e1", seconds=60, reason="attempt")
+    await cool_down(bus, ACCOUNT, event_uid="e1", seconds=60, reason="attempt")
     await cool_down(
-        bus, event_uid="e2", selection_id="ft.1x2.home", seconds=60, reason="price_moved"
+        bus, ACCOUNT, event_uid="e2", selection_id="ft.1x2.home", seconds=60, reason="price_moved"
     )
-    assert await cooling(bus, "e1", "ft.1x2.away") is Reason.COOLDOWN_EVENT
-    assert await cooling(bus, "e2", "ft.1x2.home") is Reason.COOLDOWN_SELECTION
-    assert await cooling(bus, "e2", "ft.1x2.away") is None
-    assert await cooling(bus, "e3", "ft.1x2.home") is None
+    assert await cooling(bus, ACCOUNT, "e1", "ft.1x2.away") is Reason.COOLDOWN_EVENT
+    assert await cooling(bus, ACCOUNT, "e2", "ft.1x2.home") is Reason.COOLDOWN_SELECTION
+    assert await cooling(bus, ACCOUNT, "e2", "ft.1x2.away") is None
+    assert await cooling(bus, ACCOUNT, "e3", "ft.1x2.home") is None
 
 
 async def test_a_longer_rest_is_not_shortened_and_none_is_none(bus: Bus) -> None:
-    await cool_down(bus, event_uid="e", seconds=60, reason="long")
-    await cool_down(bus, event_uid="e", seconds=5, reason="short")
-    await cool_down(bus, event_uid="never", seconds=0, reason="off")
+    await cool_down(bus, ACCOUNT, event_uid="e", seconds=60, reason="long")
+    await cool_down(bus, ACCOUNT, event_uid="e", seconds=5, reason="short")
+    await cool_down(bus, ACCOUNT, event_uid="never", seconds=0, reason="off")
     [rest] = await list_cooldowns(bus)
     assert rest.reason == "long"
     assert 55 < rest.remaining_s <= 60
     assert await clear_cooldown(bus, rest.key)
     assert not await clear_cooldown(bus, rest.key)
-    assert await cooling(bus, "e", "s") is None
+    assert await cooling(bus, ACCOUNT, "e", "s") is None
     with pytest.raises(ValueError, match="not a cooldown"):
         await clear_cooldown(bus, "trading:state")
 

@@ -53,7 +53,9 @@ class Desk:
         return await read_arming(self.bus, ACCOUNT, RUN.mark) is not None
 
     async def set_limit(self, amount: str) -> None:
-        await self.control.set_limit(ME, self.context.settings.risk, "MAX_STAKE", amount, "why")
+        await self.control.set_limit(
+            ME, ACCOUNT, self.context.settings.risk, "MAX_STAKE", amount, "why"
+        )
 
     async def remembered(self) -> bytes:
         payload = await self.bus.redis.execute_command("HGET", self.bus.keys.armed, ACCOUNT)
@@ -107,7 +109,7 @@ async def test_a_limit_is_restored_to_the_wish_said_last(
     await desk.set_limit(second)
     await desk.bus.redis.execute_command("DEL", desk.bus.keys.risk_limits)
     await catch_up(desk.context, desk.ledger)
-    assert await read_limits(desk.bus) == {"max_stake": Decimal(second)}
+    assert await read_limits(desk.bus, ACCOUNT) == {"max_stake": Decimal(second)}
 
 
 @either_way

@@ -10,7 +10,7 @@ from keter.bus.state.cooldowns import cool_down, cooling
 from keter.bus.state.reconciliation import ask_for_pass, note_pass, pass_done
 from keter.bus.state.sessions import ThrottleStore
 from keter.domain.verdicts import Reason
-from tests.kit.execution import LIVE_RUN
+from tests.kit.execution import ACCOUNT, LIVE_RUN
 
 pytestmark = pytest.mark.redis
 TWO_HOURS_MS = 7_200_000
@@ -36,12 +36,12 @@ async def test_the_lock_of_a_dead_owner_ends_within_a_life(bus: Bus) -> None:
 
 
 async def test_a_rest_never_lasts_longer_than_it_was_meant_to(bus: Bus) -> None:
-    await cool_down(bus, event_uid="e", seconds=60, reason="ok")
-    assert await cooling(bus, "e", "s") is Reason.COOLDOWN_EVENT
-    await bus.redis.pexpire(bus.keys.cooldown_event("e"), TWO_HOURS_MS)
-    assert await cooling(bus, "e", "s") is None
-    await cool_down(bus, event_uid="e", seconds=60, reason="ok")
-    assert await cooling(bus, "e", "s") is Reason.COOLDOWN_EVENT
+    await cool_down(bus, ACCOUNT, event_uid="e", seconds=60, reason="ok")
+    assert await cooling(bus, ACCOUNT, "e", "s") is Reason.COOLDOWN_EVENT
+    await bus.redis.pexpire(bus.keys.cooldown_event("e", ACCOUNT), TWO_HOURS_MS)
+    assert await cooling(bus, ACCOUNT, "e", "s") is None
+    await cool_down(bus, ACCOUNT, event_uid="e", seconds=60, reason="ok")
+    assert await cooling(bus, ACCOUNT, "e", "s") is Reason.COOLDOWN_EVENT
 
 
 async def test_a_pass_from_the_future_opens_no_router(bus: Bus) -> None:

@@ -25,7 +25,7 @@ from keter.settings import Settings
 from keter.strategies.value.evidence import explain, recompute
 from keter.strategies.value.neighbour_markets import FRESH
 from keter.strategies.value.validation import validate
-from tests.kit.signals import NOW, an_update, prices
+from tests.kit.signals import ACCOUNT, NOW, an_update, prices
 from tests.kit.workbench import context_on, settings_for
 
 pytestmark = pytest.mark.redis
@@ -177,7 +177,7 @@ async def test_a_neighbour_that_was_taken_off_is_forgotten_after_a_while(
     live = Live(bus, settings)
     await write_odds(bus, [LOWER_TOTAL])
     assert (await live.judge(TOTAL))["ft.ou.2.5.over"].verdict.accepted
-    await remove_odds(bus, [(LOWER_TOTAL.event.event_uid, LOWER_TOTAL.market)])
+    await remove_odds(bus, ACCOUNT, [(LOWER_TOTAL.event.event_uid, LOWER_TOTAL.market)])
     live.clock.set(NOW + FRESH + timedelta(milliseconds=1))
     assert await live.judge(TOTAL) == {}
 

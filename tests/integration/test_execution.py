@@ -244,7 +244,9 @@ async def test_a_redelivered_item_changes_nothing_and_keeps_the_exposure(desk: D
 async def test_a_lock_of_somebody_else_stops_the_bet_before_its_intent(desk: Desk) -> None:
     signal = await desk.world.approve("d1")
     assert signal is not None
-    key = desk.world.bus.keys.exec_lock(signal.signal.event_uid, signal.signal.selection_id)
+    key = desk.world.bus.keys.exec_lock(
+        signal.signal.event_uid, signal.signal.selection_id, ACCOUNT
+    )
     assert await Locks(desk.world.bus).acquire(key, 60)
     await desk.router.deliver(signal)
     assert await desk.world.ledger.intents.by_decision("d1") is None
@@ -371,7 +373,7 @@ async def test_a_bet_accepted_and_taken_back_is_refused_and_its_selection_cools_
     assert ((await desk.of()).state, await desk.exposed()) == (S.REFUSED, {})
     signal_of = signal.signal
     assert (
-        await cooling(world.bus, signal_of.event_uid, signal_of.selection_id)
+        await cooling(world.bus, ACCOUNT, signal_of.event_uid, signal_of.selection_id)
         is Reason.COOLDOWN_SELECTION
     )
     await world.close()
@@ -462,7 +464,7 @@ async def test_a_bet_by_hand_is_exposure_until_it_is_settled(desk: Desk) -> None
     ticket = a_ticket(sport="te")
     desk.world.venue.add(ticket)
     await desk.look()
-    assert await desk.exposed() == {"foreign:PIN:99": 700}
+    assert await desk.exposed() == {f"foreign:{ACCOUNT}:PIN:99": 700}
     [exposure] = (await desk.world.book().read()).exposures
     assert exposure.event_uid == event_uid("te", NOW, "Hand", "Made"), (
         "under the name that our own bets on the match have"
@@ -745,7 +747,7 @@ async def test_an_event_rests_while_its_bet_is_on_its_way_to_the_venue(
     honest = world.venue.place
 
     async def slow(order: PlaceOrder) -> Placement:
-        during.append(await cooling(world.bus, signal.signal.event_uid, "ft.1x2.home"))
+        during.append(await cooling(world.bus, ACCOUNT, signal.signal.event_uid, "ft.1x2.home"))
         return await honest(order)
 
     world.venue.place = slow  # type: ignore[method-assign]  # the moment of the call
@@ -847,7 +849,8 @@ async def test_the_router_refuses_while_reducing_what_has_lost_the_bet_beside_it
     await desk.world.book().release("other")
     assert await desk.turned_away(signal) == Reason.RAISES_EXPOSURE
     assert (
-        await cooling(desk.world.bus, signal.signal.event_uid, signal.signal.selection_id) is None
+        await cooling(desk.world.bus, ACCOUNT, signal.signal.event_uid, signal.signal.selection_id)
+        is None
     )
 
 

@@ -19,7 +19,7 @@ from keter.bus.codec import decode, encode
 from keter.bus.connection import Bus
 from keter.bus.errors import LeaseLostError
 from keter.bus.locks import Lease
-from keter.bus.queue import Item, QueueName, depths
+from keter.bus.queue import Item, QueueName, approved_for, depths
 from keter.bus.state.accounts import write_account
 from keter.bus.state.cooldowns import cool_down, cooldown_left_s
 from keter.bus.state.odds import write_odds
@@ -48,7 +48,7 @@ from keter.processes.turns import Handled
 from keter.risk import book_keeper as risk_keeping
 from keter.settings import Settings
 from keter.supervision.run import single
-from tests.kit.execution import NOW, a_signal, an_event, an_intent, settings_for
+from tests.kit.execution import ACCOUNT, NOW, a_signal, an_event, an_intent, settings_for
 from tests.kit.ledger_contract import WAY_TO
 from tests.kit.support import RedisServer, eventually
 from tests.kit.workbench import context_on, drain, opened, push
@@ -93,7 +93,7 @@ class Desk:
 
 
 def approval(handled: Handled) -> ApprovedSignal | None:
-    outputs = [output for output in handled.outputs if output.queue is QueueName.APPROVED]
+    outputs = [output for output in handled.outputs if output.queue == approved_for(ACCOUNT)]
     return decode(ApprovedSignal, outputs[0].payload) if outputs else None
 
 
@@ -163,7 +163,7 @@ async def settled(
     await desk.ledger.intents.transition(
         name, state, at=at, cause="result", worker="t", changes=changes
     )
-    book = RiskBook(desk.bus, clock=desk.clock, run=desk.run)
+    book = RiskBook(desk.bus, ACCOUNT, clock=desk.clock, run=desk.run)
     assert await book.convert(approved.decision_id, day=TODAY)
     assert await book.settle(
         approved.decision_id, day=TODAY, pnl_minor=pnl_minor, lost=state in {S.LOST, S.HALF_LOST}
@@ -175,7 +175,7 @@ async def test_an_approval_is_reserved_under_its_decision(redis_url: str, tmp_pa
         told, approved = await here.ask()
         assert told == "guard:ok"
         assert approved is not None
-        (exposure,) = (await RiskBook(here.bus).read()).exposures
+        (exposure,) = (await RiskBook(here.bus, ACCOUNT).read()).exposures
         assert (exposure.decision_id, exposure.stake_minor, exposure.status) == (
             approved.decision_id, 1000, ExposureStatus.RESERVED)  # fmt: skip
 
@@ -193,7 +193,7 @@ async def test_a_newer_price_of_a_waiting_approval_keeps_decision_and_reservatio
         assert second.decision_id == first.decision_id
         assert second.stake_minor == first.stake_minor < 2000
         assert second.signal.offers[0].odds == 2.30
-        assert len((await RiskBook(here.bus).read()).exposures) == 1
+        assert len((await RiskBook(here.bus, ACCOUNT).read()).exposures) == 1
 
 
 async def test_a_selection_that_is_bet_on_is_not_approved_again(
@@ -202,7 +202,9 @@ async def test_a_selection_that_is_bet_on_is_not_approved_again(
     async with desk(redis_url, tmp_path, COOLDOWN_EVENT_SEC=0) as here:
         _, approved = await here.ask()
         assert approved is not None
-        assert await RiskBook(here.bus, run=here.run).convert(approved.decision_id, day=TODAY)
+        assert await RiskBook(here.bus, ACCOUNT, run=here.run).convert(
+            approved.decision_id, day=TODAY
+        )
         assert (await here.ask())[0] == "guard:selection_open"
 
 
@@ -215,14 +217,14 @@ async def test_the_guard_keeps_to_a_lowered_limit_at_once_and_after_the_loss_of_
             at.bus, halt_file=tmp_path / "HALT", clock=at.clock, audit=at.ledger.commands.add
         )
         await control.set_limit(
-            Operator("ops", "cli"), at.settings.risk, "MAX_EXPOSURE_EVENT", "0.01", "test"
+            Operator("ops", "cli"), ACCOUNT, at.settings.risk, "MAX_EXPOSURE_EVENT", "0.01", "test"
         )
         assert await at.ask() == ("guard:exposure_event", None)
         await at.bus.redis.execute_command(
-            "DEL", at.bus.keys.risk_limits, at.bus.keys.trading_state
+            "DEL", at.bus.keys.risk_limits(ACCOUNT), at.bus.keys.trading_state
         )
         await at.later(1)
-        assert await read_limits(at.bus) == {"max_exposure_event": Decimal("0.01")}
+        assert await read_limits(at.bus, ACCOUNT) == {"max_exposure_event": Decimal("0.01")}
         assert await at.ask() == ("guard:exposure_event", None)
 
 
@@ -230,7 +232,9 @@ async def test_a_refusal_is_audited_once_per_selection_and_reason(
     redis_url: str, tmp_path: Path
 ) -> None:
     async with desk(redis_url, tmp_path) as here:
-        await cool_down(here.bus, event_uid=a_signal().event_uid, seconds=60, reason="sent")
+        await cool_down(
+            here.bus, ACCOUNT, event_uid=a_signal().event_uid, seconds=60, reason="sent"
+        )
         entries: list[bytes] = []
         for _ in range(3):
             signal = a_signal()
@@ -302,7 +306,9 @@ async def test_a_stake_already_at_the_venue_and_not_yet_in_its_sums_counts_again
     async with desk(redis_url, tmp_path) as here:
         _, approved = await here.ask()
         assert approved is not None
-        assert await RiskBook(here.bus, run=here.run).convert(approved.decision_id, day=TODAY)
+        assert await RiskBook(here.bus, ACCOUNT, run=here.run).convert(
+            approved.decision_id, day=TODAY
+        )
         await fund(here.bus, here.settings, here.clock.now(), credit_minor=1999)
         assert (await here.ask(a_signal(event=an_event("Other"))))[0] == "guard:balance_too_low"
         await fund(
@@ -315,7 +321,7 @@ async def test_reservations_count_for_the_throttle_until_they_are_sent_or_gone(
     redis_url: str, tmp_path: Path
 ) -> None:
     async with desk(redis_url, tmp_path, THROTTLE_BETS=2) as here:
-        book = RiskBook(here.bus, run=here.run)
+        book = RiskBook(here.bus, ACCOUNT, run=here.run)
         _, first = await here.ask(a_signal(event=an_event("One")))
         await here.ask(a_signal(event=an_event("Two")))
         assert (await here.ask(a_signal(event=an_event("Three"))))[0] == "guard:throttled"
@@ -335,13 +341,13 @@ async def test_a_bet_on_its_way_to_the_venue_counts_for_the_throttle(
     async with desk(redis_url, tmp_path, THROTTLE_BETS=1) as here:
         _, first = await here.ask(a_signal(event=an_event("One")))
         assert first is not None
-        assert await RiskBook(here.bus, run=here.run).convert(first.decision_id, day=TODAY)
+        assert await RiskBook(here.bus, ACCOUNT, run=here.run).convert(first.decision_id, day=TODAY)
         assert (await here.ask(a_signal(event=an_event("Two"))))[0] == "guard:throttled"
 
 
 async def beside(desk: Desk, signal: ConfirmedSignal, stake_minor: int) -> None:
     """Make an open bet on the other side of ``signal``'s line."""
-    book = RiskBook(desk.bus, clock=desk.clock, run=desk.run)
+    book = RiskBook(desk.bus, ACCOUNT, clock=desk.clock, run=desk.run)
     now = desk.clock.now()
     held = desk.lease.held
     assert held is not None
@@ -514,7 +520,7 @@ async def test_what_a_restarted_redis_forgot_is_made_good_within_a_second_withou
             await arm(
                 here.bus, account, "ops", NOW - timedelta(seconds=60), single(here.settings).mark
             )
-            await control.set_limit(who, here.settings.risk, "MAX_STAKE", "20", "fewer")
+            await control.set_limit(who, ACCOUNT, here.settings.risk, "MAX_STAKE", "20", "fewer")
             await control.disarm(who, account, "enough")
             await here.bus.redis.execute_command(
                 "HSET", here.bus.keys.risk_limits, "max_stake", "50"
@@ -533,7 +539,7 @@ async def test_what_a_restarted_redis_forgot_is_made_good_within_a_second_withou
             assert await here.mode() is TradingMode.ACTIVE
             await here.later(1)
             assert await here.mode() is TradingMode.PAUSED
-            assert await read_limits(here.bus) == {"max_stake": Decimal(20)}
+            assert await read_limits(here.bus, ACCOUNT) == {"max_stake": Decimal(20)}
             assert await read_arming(here.bus, account, single(here.settings).mark) is None
     finally:
         server.close()
@@ -565,7 +571,7 @@ async def test_a_lost_risk_book_is_rebuilt_from_the_ledger_before_the_next_decis
         await fund(here.bus, here.settings, here.clock.now())
         assert await here.lease.acquire(asyncio.Event())
         told, _ = await here.ask(a_signal(event=event))
-        state = await RiskBook(here.bus).read()
+        state = await RiskBook(here.bus, ACCOUNT).read()
         assert told == "guard:selection_open"
         assert state.day is not None
         assert (state.day.pnl_minor, state.day.streak, state.day.staked_minor) == (-1000, 1, 2000)
@@ -579,7 +585,9 @@ async def test_trading_is_restored_only_after_the_book_holds_every_open_bet(
     booked: list[list[str]] = []
 
     async def watched(bus: Bus, *state: Any, **expected: Any) -> TradingState:
-        booked.append([exposure.decision_id for exposure in (await RiskBook(bus).read()).exposures])
+        booked.append(
+            [exposure.decision_id for exposure in (await RiskBook(bus, ACCOUNT).read()).exposures]
+        )
         return await change_trading(bus, *state, **expected)
 
     async with desk(redis_url, tmp_path) as here:
@@ -606,7 +614,7 @@ async def test_what_others_put_into_an_emptied_book_does_not_hide_that_it_was_lo
         await here.bus.redis.execute_command("SET", here.bus.keys.risk_day, TODAY)
         assert await here.lease.acquire(asyncio.Event())
         await here.guard.tick()
-        state = await RiskBook(here.bus).read()
+        state = await RiskBook(here.bus, ACCOUNT).read()
         assert state.day is not None
         assert state.day.pnl_minor == -5000
 
@@ -636,7 +644,7 @@ async def test_a_bet_not_sent_yet_counts_on_its_day_in_a_rebuilt_book_until_it_i
         await here.bus.redis.flushall()
         assert await here.lease.acquire(asyncio.Event())
         await here.guard.start()
-        book = RiskBook(here.bus, clock=here.clock, run=here.run)
+        book = RiskBook(here.bus, ACCOUNT, clock=here.clock, run=here.run)
         for wanted in (1000, 0):
             day = (await book.read()).day
             assert day is not None and (day.staked_minor, day.bets) == (wanted, wanted // 1000)
@@ -656,13 +664,13 @@ async def test_what_a_foreign_ticket_puts_at_risk_is_never_taken_off_the_days_st
         await put_bet(here.bus, foreign)
         await settled(here, "a", S.LOST, -1000)
         await here.later(1)
-        state = await RiskBook(here.bus).read()
+        state = await RiskBook(here.bus, ACCOUNT).read()
         assert state.day is not None
         assert (state.day.streak, state.day.staked_minor) == (0, 1000)
         await here.bus.redis.execute_command("DEL", here.bus.keys.risk_day)
         await here.later(1)
-        await RiskBook(here.bus).release("foreign:t1")
-        day = (await RiskBook(here.bus).read()).day
+        await RiskBook(here.bus, ACCOUNT).release("foreign:t1")
+        day = (await RiskBook(here.bus, ACCOUNT).read()).day
         assert day is not None
         assert (day.staked_minor, day.bets) == (1000, 1)
 
@@ -680,7 +688,9 @@ async def test_the_daily_loss_limit_pauses_until_the_day_is_over(
         view = await read_trading(here.bus, here.clock.now())
         assert view.state is not None
         assert view.state.until == datetime.fromisoformat("2026-02-22T00:00:00+00:00")
-        assert [alert.id for alert in await read_alerts(here.bus)] == ["daily_loss_limit"]
+        assert [alert.id for alert in await read_alerts(here.bus)] == [
+            f"daily_loss_limit:{ACCOUNT}"
+        ]
         assert (await here.ask())[0] == "guard:trading_not_active"
         (command,) = await here.ledger.commands.recent()
         assert (command.source, command.action) == ("guard", CommandAction.PAUSE)
@@ -700,7 +710,7 @@ async def test_yesterdays_loss_does_not_brake_the_day_that_begins_while_it_is_re
         assert await here.mode() is TradingMode.PAUSED
         midnight = datetime.fromisoformat("2026-02-22T00:00:00+00:00")
         here.clock.set(midnight - timedelta(milliseconds=1))
-        book = here.guard._keeper.book
+        book = here.guard._keeper.books[ACCOUNT]
         read = book.read
 
         async def slowly(day: str | None = None) -> RiskState:
@@ -709,7 +719,8 @@ async def test_yesterdays_loss_does_not_brake_the_day_that_begins_while_it_is_re
             return state
 
         book.read = slowly  # type: ignore[method-assign]  # midnight comes while Redis answers
-        await here.guard._brakes.watch()
+        (brakes,) = here.guard._brakes
+        await brakes.watch()
         assert await here.mode() is TradingMode.ACTIVE
 
 
@@ -733,7 +744,7 @@ async def test_a_losing_streak_pauses_once_and_is_paid_for_with_the_pause(
         assert (await here.ask(a_signal(event=an_event("Next"))))[0] == "guard:losing_streak"
         await here.later(1)
         assert await here.mode() is TradingMode.PAUSED
-        assert [alert.id for alert in await read_alerts(here.bus)] == ["losing_streak"]
+        assert [alert.id for alert in await read_alerts(here.bus)] == [f"losing_streak:{ACCOUNT}"]
         await here.later(20 * 60 + 1)
         assert await here.mode() is TradingMode.ACTIVE
         assert await read_alerts(here.bus) == []
@@ -744,7 +755,7 @@ async def test_a_losing_streak_pauses_once_and_is_paid_for_with_the_pause(
         await here.bus.redis.flushall()
         assert await here.lease.acquire(asyncio.Event())
         await here.later(2)
-        state = await RiskBook(here.bus).read()
+        state = await RiskBook(here.bus, ACCOUNT).read()
         assert state.day is not None
         assert state.day.streak == 0, (
             "the losses before the pause do not count again after a loss of Redis"
@@ -774,7 +785,7 @@ async def test_a_guard_that_lost_its_lease_reserves_nothing(redis_url: str, tmp_
         assert [(output.queue, output.returned) for output in handled.outputs] == [
             (QueueName.CONFIRMED, True)
         ]
-        assert (await RiskBook(here.bus).read()).exposures == ()
+        assert (await RiskBook(here.bus, ACCOUNT).read()).exposures == ()
         here.lease.lost.set()
         with pytest.raises(LeaseLostError):
             await here.ask()
@@ -790,7 +801,7 @@ async def test_two_signals_of_one_event_at_once_reserve_within_the_cap(
         signals = [a_signal(event=an_event(f"Home {number}")) for number in range(8)]
         told = await asyncio.gather(*(here.ask(signal) for signal in signals))
         names = sorted(name for name, _ in told)
-        state = await RiskBook(here.bus).read()
+        state = await RiskBook(here.bus, ACCOUNT).read()
         assert sum(exposure.stake_minor for exposure in state.exposures) <= 3000
         assert names.count("guard:ok") == len(state.exposures) <= 3
         assert set(names) <= {"guard:ok", "guard:exposure_total", "guard:contended"}
@@ -805,7 +816,7 @@ async def test_an_expired_reservation_makes_room_and_a_new_decision(
         assert first is not None
 
         async def expired() -> bool:
-            return not (await RiskBook(here.bus).read()).exposures
+            return not (await RiskBook(here.bus, ACCOUNT).read()).exposures
 
         await eventually(expired, timeout_s=15)
         told, second = await here.ask()
@@ -837,13 +848,14 @@ async def _serve_once(here: Desk, *signals: ConfirmedSignal) -> list[tuple[str, 
     context.stop.set()
     await asyncio.wait_for(task, 10)
     found = [
-        decode(ApprovedSignal, item.payload) for item in await drain(here.bus, QueueName.APPROVED)
+        decode(ApprovedSignal, item.payload)
+        for item in await drain(here.bus, approved_for(ACCOUNT))
     ]
     return [(one.signal.event_uid, one.signal.offers[0].odds) for one in found]
 
 
 async def _all_judged(bus: Bus) -> bool:
-    facts = (await depths(bus))[QueueName.CONFIRMED]
+    facts = (await depths(bus, [ACCOUNT]))[QueueName.CONFIRMED]
     return facts.depth == facts.in_flight == 0
 
 
@@ -887,7 +899,7 @@ async def test_what_a_rest_refused_is_looked_at_again_when_the_rest_is_over(
     async with desk(redis_url, tmp_path) as here:
         signal = a_signal()
         await write_odds(here.bus, [signal.update])
-        await cool_down(here.bus, event_uid=signal.event_uid, seconds=1.5, reason="ok")
+        await cool_down(here.bus, ACCOUNT, event_uid=signal.event_uid, seconds=1.5, reason="ok")
         assert (await here.ask(signal))[0] == "guard:cooldown_event"
         here.clock.set(here.clock.now() + timedelta(seconds=1))
         assert (await here.guard.tick()).outputs == [], "the rest is not over"
@@ -913,7 +925,7 @@ async def test_what_the_throttle_refused_is_looked_at_again_when_there_is_room(
     async with desk(redis_url, tmp_path, THROTTLE_BETS=1, THROTTLE_WINDOW_S=2) as here:
         signal = a_signal()
         await write_odds(here.bus, [signal.update])
-        await RiskBook(here.bus).note_bet("another")
+        await RiskBook(here.bus, ACCOUNT).note_bet("another")
         assert (await here.ask(signal))[0] == "guard:throttled"
 
         async def again() -> bool:
@@ -928,7 +940,7 @@ async def test_a_market_that_is_gone_when_its_rest_ends_is_forgotten(
 ) -> None:
     async with desk(redis_url, tmp_path) as here:
         signal = a_signal()
-        await cool_down(here.bus, event_uid=signal.event_uid, seconds=0.5, reason="ok")
+        await cool_down(here.bus, ACCOUNT, event_uid=signal.event_uid, seconds=0.5, reason="ok")
         assert (await here.ask(signal))[0] == "guard:cooldown_event"
         await eventually(lambda: _rest_over(here.bus, signal))
         here.clock.set(here.clock.now() + timedelta(seconds=1))
@@ -936,4 +948,4 @@ async def test_a_market_that_is_gone_when_its_rest_ends_is_forgotten(
 
 
 async def _rest_over(bus: Bus, signal: ConfirmedSignal) -> bool:
-    return await cooldown_left_s(bus, signal.event_uid, signal.selection_id) == 0
+    return await cooldown_left_s(bus, ACCOUNT, signal.event_uid, signal.selection_id) == 0

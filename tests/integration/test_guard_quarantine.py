@@ -30,7 +30,7 @@ class Tracking:
         context = dataclasses.replace(
             context_on(here.bus, here.settings, "tracker"), clock=here.clock
         )
-        alarms = Alarms(here.bus, here.ledger)
+        alarms = Alarms(here.bus, here.ledger, ACCOUNT)
         self.unreadable = UnreadableRows(context, here.ledger, alarms)
         self.foreign = ForeignTickets(context, here.ledger, alarms, ACCOUNT, self.unreadable.refuse)
 

@@ -26,7 +26,7 @@ from keter.risk.gate import as_exposure
 from keter.settings import Settings
 from keter.supervision.run import single
 from tests.integration.test_guard import TODAY, Desk, fund, placed
-from tests.kit.execution import NOW, licence, settings_for
+from tests.kit.execution import ACCOUNT, NOW, licence, settings_for
 from tests.kit.execution import approved as an_approval
 from tests.kit.workbench import context_on, opened
 
@@ -72,19 +72,21 @@ async def test_the_book_of_another_run_is_made_anew_and_its_approvals_leave_noth
         _, approved = await here.ask()
         assert approved is not None
         assert approved.run == first.mark
-        assert len((await RiskBook(here.bus).read()).exposures) == 1
+        assert len((await RiskBook(here.bus, ACCOUNT).read()).exposures) == 1
     async with in_run(redis_url, settings, second) as here:
-        state = await RiskBook(here.bus).read()
+        state = await RiskBook(here.bus, ACCOUNT).read()
         assert (state.exposures, state.run) == ((), second.mark.text)
-        assert not await RiskBook(here.bus, run=first.mark.text).convert(
+        assert not await RiskBook(here.bus, ACCOUNT, run=first.mark.text).convert(
             approved.decision_id, day=TODAY
         )
         _, again = await here.ask()
         assert again is not None
-        assert not await RiskBook(here.bus, run=first.mark.text).convert(
+        assert not await RiskBook(here.bus, ACCOUNT, run=first.mark.text).convert(
             again.decision_id, day=TODAY
         )
-        assert await RiskBook(here.bus, run=second.mark.text).convert(again.decision_id, day=TODAY)
+        assert await RiskBook(here.bus, ACCOUNT, run=second.mark.text).convert(
+            again.decision_id, day=TODAY
+        )
 
 
 LIVE_NAMES = {
@@ -107,7 +109,7 @@ async def test_a_replaced_ledger_disarms_live_and_says_so_until_it_is_armed_agai
     async with in_run(redis_url, settings, a_run(settings, "one")) as here:
         await arm(here.bus, account, "ops", NOW, a_run(settings, "one").mark)
         book, held = (
-            RiskBook(here.bus, clock=here.clock, run=a_run(settings, "one").mark.text),
+            RiskBook(here.bus, ACCOUNT, clock=here.clock, run=a_run(settings, "one").mark.text),
             here.lease.held,
         )
         assert held is not None

@@ -13,7 +13,7 @@ import pytest
 from keter.bus.connection import Bus, connect
 from keter.bus.errors import LeaseLostError
 from keter.bus.locks import Held, Lease, Locks
-from keter.bus.queue import Output, Pipe, QueueName, Reaper
+from keter.bus.queue import Output, Pipe, QueueName, Reaper, queues_of
 from keter.bus.state.accounts import read_accounts, write_account
 from keter.bus.state.cooldowns import cool_down, cooling
 from keter.bus.state.ownership import claim
@@ -207,7 +207,7 @@ async def test_the_record_of_a_dead_owner_ends_within_its_life(
 async def test_a_dead_reservation_frees_its_exposure_and_becomes_no_bet(
     server: MovableRedis, bus: Bus, seconds: int
 ) -> None:
-    book, lease = RiskBook(bus, reservation_s=60), await guards_lease(bus)
+    book, lease = RiskBook(bus, ACCOUNT, reservation_s=60), await guards_lease(bus)
     await reserve(book, lease, "dead")
     await moved(server, bus, seconds)
     assert await standing(book) == []
@@ -224,7 +224,7 @@ async def test_a_dead_reservation_frees_its_exposure_and_becomes_no_bet(
 async def test_no_reservation_becomes_a_bet_twice(
     server: MovableRedis, bus: Bus, seconds: int
 ) -> None:
-    book, lease = RiskBook(bus, reservation_s=60), await guards_lease(bus)
+    book, lease = RiskBook(bus, ACCOUNT, reservation_s=60), await guards_lease(bus)
     await reserve(book, lease, "first")
     assert await book.convert("first", day=DAY)
     await moved(server, bus, seconds)
@@ -259,7 +259,7 @@ async def test_a_bet_counts_for_the_throttle_though_the_clock_moves(
     that the clock moved.
     """
     clock = Ticking()
-    book = RiskBook(bus, clock=clock)
+    book = RiskBook(bus, ACCOUNT, clock=clock)
     await book.note_bet("before")
     assert await book.bets_in_window(60) == 1
     await moved(server, bus, seconds)
@@ -278,7 +278,7 @@ async def test_a_bet_sent_between_two_looks_counts_though_the_clock_moved_too(
 ) -> None:
     """The guard has seen no more of it than its reservation."""
     clock = Ticking()
-    guards, routers = RiskBook(bus, clock=clock), RiskBook(bus)
+    guards, routers = RiskBook(bus, ACCOUNT, clock=clock), RiskBook(bus, ACCOUNT)
     await reserve_at(guards, await guards_lease(bus), "sent", clock)
     assert await guards.bets_in_window(60) == 0
     assert await routers.convert("sent", day=DAY)
@@ -292,10 +292,10 @@ async def test_a_bet_sent_between_two_looks_counts_though_the_clock_moved_too(
 async def test_a_guard_that_starts_after_the_clock_was_set_back_counts_what_lies_in_the_future(
     server: MovableRedis, bus: Bus
 ) -> None:
-    await RiskBook(bus).note_bet("before")
+    await RiskBook(bus, ACCOUNT).note_bet("before")
     await moved(server, bus, -HOURS_S)
     clock = Ticking()
-    book = RiskBook(bus, clock=clock)
+    book = RiskBook(bus, ACCOUNT, clock=clock)
     assert await book.bets_in_window(60) == 1
     clock.pass_s(61)
     assert await book.bets_in_window(60) == 0, "no longer than a window from the first look on"
@@ -304,7 +304,7 @@ async def test_a_guard_that_starts_after_the_clock_was_set_back_counts_what_lies
 @either_way
 async def test_the_throttle_does_not_ask_keters_wall_clock(bus: Bus, seconds: int) -> None:
     clock = ManualClock(NOW)
-    book = RiskBook(bus, clock=clock)
+    book = RiskBook(bus, ACCOUNT, clock=clock)
     await book.note_bet("before")
     assert await book.bets_in_window(60) == 1
     clock._now = NOW + timedelta(seconds=seconds)  # the wall clock alone
@@ -312,7 +312,7 @@ async def test_the_throttle_does_not_ask_keters_wall_clock(bus: Bus, seconds: in
 
 
 async def test_a_bet_counts_for_the_throttle_though_redis_was_lost(bus: Bus) -> None:
-    book = RiskBook(bus)
+    book = RiskBook(bus, ACCOUNT)
     await book.note_bet("before")
     assert await book.bets_in_window(60) == 1
     await bus.redis.flushall()
@@ -323,11 +323,11 @@ async def test_a_bet_counts_for_the_throttle_though_redis_was_lost(bus: Bus) -> 
 async def test_a_rest_ends_with_the_clock_and_a_new_one_counts(
     server: MovableRedis, bus: Bus, seconds: int
 ) -> None:
-    await cool_down(bus, event_uid="e", seconds=60, reason="ok")
+    await cool_down(bus, ACCOUNT, event_uid="e", seconds=60, reason="ok")
     await moved(server, bus, seconds)
-    assert await cooling(bus, "e", "s") is None
-    await cool_down(bus, event_uid="e", seconds=30, reason="ok")
-    assert await cooling(bus, "e", "s") is Reason.COOLDOWN_EVENT
+    assert await cooling(bus, ACCOUNT, "e", "s") is None
+    await cool_down(bus, ACCOUNT, event_uid="e", seconds=30, reason="ok")
+    assert await cooling(bus, ACCOUNT, "e", "s") is Reason.COOLDOWN_EVENT
 
 
 @either_way
@@ -352,7 +352,7 @@ async def test_what_a_dead_worker_holds_comes_back_within_a_lease(
     await producer.step(outputs=[Output(QueueName.RAW, key, b"payload") for key in ("a", "b")])
     assert [item.key for item in await dead.step(claim=2)] == ["a", "b"]
     await moved(server, bus, seconds)
-    reaper, began = Reaper(bus, lease_ttl_s=TTL_S), time.monotonic()
+    reaper, began = Reaper(bus, queues=queues_of([ACCOUNT]), lease_ttl_s=TTL_S), time.monotonic()
     assert await eventually(reaper.run_once, timeout_s=10) == 2
     assert time.monotonic() - began < TTL_S + SLACK_S
     other = await pipe(bus, "other")
@@ -370,7 +370,7 @@ async def test_a_living_worker_loses_nothing(server: MovableRedis, bus: Bus, sec
     assert len(await worker.step(claim=1)) == 1
     await moved(server, bus, seconds)
     if seconds < 0:
-        await Reaper(bus, lease_ttl_s=TTL_S).run_once()
+        await Reaper(bus, queues=queues_of([ACCOUNT]), lease_ttl_s=TTL_S).run_once()
     else:
         with pytest.raises(LeaseLostError):
             await worker.step(done=1)

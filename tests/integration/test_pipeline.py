@@ -12,7 +12,7 @@ import structlog
 
 from keter.bus.codec import decode
 from keter.bus.connection import Bus
-from keter.bus.queue import QueueName, depths
+from keter.bus.queue import QueueName, approved_for, depths
 from keter.bus.state.feeds import read_feeds
 from keter.bus.state.odds import LatestOdds, read_odds
 from keter.bus.state.risk import RiskBook
@@ -47,6 +47,7 @@ from tests.kit.workbench import (
 
 pytestmark = pytest.mark.redis
 ACCOUNT = AccountConfig("demo", "demo-pass")
+ACCOUNT_KEY = f"asianodds:{ACCOUNT.user}"
 STANDSTILL_S = 60  # longer than any pause that a worker makes by itself here
 
 
@@ -123,7 +124,7 @@ async def soon(check: Callable[[], object], bus: Bus, *further: Callable[[], obj
 
 
 async def approved_count(bus: Bus) -> int:
-    return (await depths(bus))[QueueName.APPROVED].depth
+    return (await depths(bus, [ACCOUNT_KEY]))[QueueName.APPROVED].depth
 
 
 async def test_value_in_the_feed_becomes_one_approved_signal_per_event(
@@ -142,7 +143,7 @@ async def test_value_in_the_feed_becomes_one_approved_signal_per_event(
                 bus,
             )
         counts = await read_counts(bus, day_of(SystemClock().now(), settings.mode.zone))
-        items = await drain(bus, QueueName.APPROVED)
+        items = await drain(bus, approved_for(ACCOUNT_KEY))
         signals = [decode(ApprovedSignal, item.payload) for item in items]
         assert len({approved.signal.event_uid for approved in signals}) == len(signals) == 10
         assert all(approved.stake_minor == 1000 for approved in signals)
@@ -153,7 +154,7 @@ async def test_value_in_the_feed_becomes_one_approved_signal_per_event(
         assert counts["ingest:changed"] == counts["validator:ok"] == 20
         assert counts["edge:ok"] == 20
         assert counts["edge:ev_too_low"] == 30
-        state = await RiskBook(bus).read()
+        state = await RiskBook(bus, ACCOUNT_KEY).read()
         assert {exposure.status for exposure in state.exposures} == {ExposureStatus.RESERVED}
         assert {exposure.decision_id for exposure in state.exposures} == {
             approved.decision_id for approved in signals
@@ -174,7 +175,7 @@ async def test_what_the_workers_log_of_a_signal_is_found_by_its_trace(
                     lambda: all_counted(bus, settings, {"guard:ok": 1, "guard:cooldown_event": 1}),
                     bus,
                 )
-        [item] = await drain(bus, QueueName.APPROVED)
+        [item] = await drain(bus, approved_for(ACCOUNT_KEY))
         signal = decode(ApprovedSignal, item.payload).signal
         wanted = {
             "trace_id": signal.trace_id,
@@ -232,7 +233,7 @@ async def test_the_feed_leaves_prices_and_confirmations(redis_url: str, tmp_path
         assert len(items) == 6
         uid, market_id = items[0].key.split("|")
         side = parse_selection(f"{market_id}.home")[1]
-        latest = await read_odds(bus, uid, f"{market_id}.{side.value}")
+        latest = await read_odds(bus, ACCOUNT_KEY, uid, f"{market_id}.{side.value}")
         assert latest is not None
         assert {price.book for price in latest.prices} >= {"PIN", "ISN", "SBO", "IBC"}
         assert latest.confirmed_at >= latest.received_at
@@ -256,11 +257,11 @@ async def test_a_market_that_goes_while_no_ingest_runs_is_not_confirmed_by_the_n
                 uid_of, key=lambda name: name != still(sandbox).fixtures[match_id].home
             )
         )
-        before = [await read_odds(bus, uid, "ft.1x2.home") for uid in (gone, stays)]
+        before = [await read_odds(bus, ACCOUNT_KEY, uid, "ft.1x2.home") for uid in (gone, stays)]
         sandbox.house.board.close(still(sandbox).games[match_id], to_ms(SystemClock().now()))
         async with pipeline(bus, settings, "ingest"):
             await soon(lambda: _confirmed_since(bus, stays, before[1]), bus)
-        after = await read_odds(bus, gone, "ft.1x2.home")
+        after = await read_odds(bus, ACCOUNT_KEY, gone, "ft.1x2.home")
         assert before[0] is not None
         assert after is not None
         assert after.confirmed_at == after.received_at == before[0].received_at
@@ -297,7 +298,7 @@ async def all_counted(bus: Bus, settings: Settings, wanted: dict[str, int]) -> b
 
 
 async def _confirmed_since(bus: Bus, uid: str, before: LatestOdds | None) -> bool:
-    latest = await read_odds(bus, uid, "ft.1x2.home")
+    latest = await read_odds(bus, ACCOUNT_KEY, uid, "ft.1x2.home")
     assert before is not None
     assert latest is not None
     return latest.received_at > before.received_at and latest.confirmed_at > latest.received_at

@@ -14,7 +14,7 @@ import structlog
 
 from keter.bus.codec import decode
 from keter.bus.connection import Bus
-from keter.bus.queue import QueueName, depths, read_dead
+from keter.bus.queue import QueueName, approved_for, depths, read_dead
 from keter.bus.state.odds import read_odds
 from keter.bus.state.risk import RiskBook
 from keter.bus.telemetry.alerts import read_alerts
@@ -35,6 +35,7 @@ from tests.integration.test_pipeline import (
     still_world,
     up_to_guard,
 )
+from tests.kit.signals import ACCOUNT
 from tests.kit.support import RedisServer
 from tests.kit.workbench import drain, fund, opened, push
 
@@ -69,7 +70,7 @@ async def living(settings: Settings) -> AsyncIterator[None]:
 
 
 async def in_pipeline(bus: Bus) -> int:
-    facts = await depths(bus)
+    facts = await depths(bus, [ACCOUNT])
     return sum(
         facts[name].depth + facts[name].in_flight
         for name in (QueueName.RAW, QueueName.VALIDATED, QueueName.CONFIRMED)
@@ -123,11 +124,11 @@ async def test_a_redis_that_dies_in_mid_stream_costs_nothing_but_time(
                 await soon(lambda: _nothing_left(bus), bus)
             items = [
                 decode(ApprovedSignal, item.payload)
-                for item in await drain(bus, QueueName.APPROVED)
+                for item in await drain(bus, approved_for(ACCOUNT))
             ]
             assert len(items) == fixtures
             assert len({approved.signal.event_uid for approved in items}) == fixtures
-            state = await RiskBook(bus).read()
+            state = await RiskBook(bus, ACCOUNT).read()
             assert {e.decision_id for e in state.exposures} == {
                 approved.decision_id for approved in items
             }
@@ -136,7 +137,7 @@ async def test_a_redis_that_dies_in_mid_stream_costs_nothing_but_time(
 
 
 async def _approved(bus: Bus, least: int) -> bool:
-    return (await depths(bus))[QueueName.APPROVED].depth >= least
+    return (await depths(bus, [ACCOUNT]))[QueueName.APPROVED].depth >= least
 
 
 async def _nothing_left(bus: Bus) -> bool:
@@ -212,7 +213,7 @@ async def test_an_answer_that_makes_no_sense_changes_no_good_price_and_stops_nob
             )
             await soon(lambda: _nothing_left(bus), bus)
             assert await _prices(bus, sandbox) == before
-            assert len((await RiskBook(bus).read()).exposures) == 5
+            assert len((await RiskBook(bus, ACCOUNT).read()).exposures) == 5
         assert [letter for queue in QueueName for letter in await read_dead(bus, queue)] == []
 
 
@@ -222,7 +223,7 @@ async def _prices(bus: Bus, sandbox: Sandbox) -> dict[str, Any]:
     found = {}
     for key in keys:
         _, _, uid, selection_id = key.split(":", 3)
-        latest = await read_odds(bus, uid, selection_id)
+        latest = await read_odds(bus, ACCOUNT, uid, selection_id)
         assert latest is not None
         found[key] = sorted((price.book, price.odds, price.text) for price in latest.prices)
     assert len(found) == 5 * len(still(sandbox).fixtures)
@@ -254,7 +255,7 @@ async def test_nonsense_from_the_first_answer_on_trades_nothing_wrong(
             await soon(lambda: _nothing_left(bus), bus)
         honest = {fixture.home for fixture in still(sandbox).fixtures.values()}
         for approved in [
-            decode(ApprovedSignal, item.payload) for item in await drain(bus, QueueName.APPROVED)
+            decode(ApprovedSignal, item.payload) for item in await drain(bus, approved_for(ACCOUNT))
         ]:
             assert approved.signal.update.event.home in honest
             assert approved.signal.offers[0].book == "IBC"
@@ -318,7 +319,7 @@ async def test_a_market_that_waited_too_long_is_not_priced(redis_url: str, tmp_p
         settings = settings_of(tmp_path, sandbox, MAX_QUOTE_AGE_S=1)
         async with pipeline(bus, settings, "ingest", "validator"):
             await soon(lambda: counted(bus, settings, "validator:ok", 2), bus)
-        waiting = (await depths(bus))[QueueName.VALIDATED]
+        waiting = (await depths(bus, [ACCOUNT]))[QueueName.VALIDATED]
         assert waiting.depth == 2
         await soon(lambda: _older(bus, 1.5), bus)
         async with pipeline(bus, settings, "edge"):
@@ -327,7 +328,7 @@ async def test_a_market_that_waited_too_long_is_not_priced(redis_url: str, tmp_p
 
 
 async def _older(bus: Bus, seconds: float) -> bool:
-    oldest = (await depths(bus))[QueueName.VALIDATED].oldest_age_s
+    oldest = (await depths(bus, [ACCOUNT]))[QueueName.VALIDATED].oldest_age_s
     return oldest is not None and oldest > seconds
 
 

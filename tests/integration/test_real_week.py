@@ -39,6 +39,7 @@ from keter.venues.asianodds.simulator.config import (
 from keter.venues.asianodds.simulator.scenario_csv import CsvScenario
 from keter.venues.asianodds.simulator.server import Sandbox
 from tests.kit.football_csv import Row, read_rows
+from tests.kit.signals import ACCOUNT
 from tests.kit.support import eventually, football_data
 from tests.kit.workbench import context_on, done_so_far, opened, quick_feed, settings_for, working
 
@@ -241,7 +242,7 @@ async def check_money(bets: list[Bet], ledger: Ledger, bus: Bus, day: str) -> No
     """
     profit = sum(bet.pnl_minor or 0 for bet in bets if bet.state in SETTLED)
     summary = await ledger.summary(DRY, day)
-    state = await RiskBook(bus).read()
+    state = await RiskBook(bus, ACCOUNT).read()
     assert state.day is not None
     assert profit == summary.pnl_minor == state.day.pnl_minor
     assert state.exposures == ()
@@ -264,7 +265,9 @@ async def all_final(ledger: Ledger) -> bool:
 
 
 async def empty(bus: Bus) -> bool:
-    return all(facts.depth == facts.in_flight == 0 for facts in (await depths(bus)).values())
+    return all(
+        facts.depth == facts.in_flight == 0 for facts in (await depths(bus, [ACCOUNT])).values()
+    )
 
 
 async def recorded(bus: Bus) -> bool:

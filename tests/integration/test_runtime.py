@@ -32,6 +32,7 @@ from keter.settings import Settings
 from keter.system.addresses import free_port
 from keter.venues.asianodds.simulator.server import Sandbox
 from tests.integration.test_pipeline import still_world
+from tests.kit.signals import ACCOUNT
 from tests.kit.support import ROOT, RedisServer, eventually
 from tests.kit.workbench import fund, opened, settings_for
 
@@ -276,7 +277,7 @@ async def test_from_feed_to_approved_through_five_processes_one_of_them_killed(
 
 async def _reached(url: str, queue: QueueName, least: int) -> bool:
     async with opened(url) as bus:
-        return (await depths(bus))[queue].depth >= least
+        return (await depths(bus, [ACCOUNT]))[queue].depth >= least
 
 
 def test_a_worker_finishes_before_the_supervisor_loses_patience() -> None:

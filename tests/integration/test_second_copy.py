@@ -75,7 +75,7 @@ async def test_tickets_of_a_keter_that_this_ledger_does_not_know_stop_betting(de
         "second copy: 1 open tickets of a Keter that this ledger does not know, 1 older than it"
     )
     assert "second-copy" in await desk.alerts()
-    assert await desk.exposed() == {"foreign:IBC:77": 900}
+    assert await desk.exposed() == {f"foreign:{ACCOUNT}:IBC:77": 900}
 
 
 async def test_what_an_operator_has_resumed_is_not_stopped_again_for_the_same_tickets(

@@ -18,6 +18,7 @@ from keter.processes.handling import Gather, Handle, Rank
 from keter.processes.serving import Tick, serve
 from keter.processes.turns import Handled
 from keter.settings import Settings
+from tests.kit.execution import ACCOUNT
 from tests.kit.support import RedisServer, eventually
 from tests.kit.workbench import context_on, drain, opened, push, settings_for, working
 
@@ -45,7 +46,7 @@ def serving(handle: Handle, tick: Tick | None = None) -> Callable[[Context], Awa
 
 
 async def empty(bus: Bus, queue: QueueName) -> bool:
-    facts = (await depths(bus))[queue]
+    facts = (await depths(bus, [ACCOUNT]))[queue]
     return facts.depth == facts.in_flight == 0
 
 
@@ -325,7 +326,7 @@ async def test_items_that_arrive_together_go_on_in_the_order_of_their_rank(
 
 
 async def _in_hand(bus: Bus, count: int) -> bool:
-    return (await depths(bus))[QueueName.RAW].in_flight == count
+    return (await depths(bus, [ACCOUNT]))[QueueName.RAW].in_flight == count
 
 
 async def test_poison_among_what_is_ranked_is_put_away_and_nothing_else_is_lost(

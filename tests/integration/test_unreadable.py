@@ -32,7 +32,7 @@ from keter.venues.asianodds.tickets import read_tickets
 from keter.venues.asianodds.wire import read_answer
 from tests.integration.test_execution import Desk
 from tests.kit.asianodds_payloads import data_body
-from tests.kit.execution import NOW, a_signal, a_ticket
+from tests.kit.execution import ACCOUNT, NOW, a_signal, a_ticket
 from tests.kit.execution_bench import TrackerProcess, World
 from tests.kit.hooks import Hook
 from tests.kit.ledger_contract import put_in
@@ -40,7 +40,7 @@ from tests.unit.venues.asianodds.test_tickets import bet_row
 
 pytestmark = pytest.mark.redis
 S = BetState
-UNTOLD = "foreign:unreadable"
+UNTOLD = f"foreign:{ACCOUNT}:unreadable"
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ async def test_an_open_row_of_unknown_size_is_told_and_nothing_is_bet_beside_it(
     )
     rows.rows = [bet_row(BetPlacementReference="WA-by-hand", Stake=7)]
     await desk.look()
-    assert await desk.exposed() == {"foreign:PIN:61000000001": 700}, (
+    assert await desk.exposed() == {f"foreign:{ACCOUNT}:PIN:61000000001": 700}, (
         "whole again, it is an ordinary foreign bet"
     )
     assert "unreadable-tickets" not in await desk.alerts()
@@ -206,11 +206,17 @@ async def test_a_row_that_the_ledger_refuses_is_exposure_and_told_until_it_chang
     desk.world.venue.add(good)
     for _ in range(3):
         assert await desk.look()
-        assert await desk.exposed() == {"foreign:PIN:99": 2**63, "foreign:PIN:98": 500}
+        assert await desk.exposed() == {
+            f"foreign:{ACCOUNT}:PIN:99": 2**63,
+            f"foreign:{ACCOUNT}:PIN:98": 500,
+        }
         assert {"unreadable-tickets", "foreign-bets"} <= await desk.alerts()
     desk.world.venue.tickets[0] = msgspec.structs.replace(bad, stake_minor=700)
     await desk.look()
-    assert await desk.exposed() == {"foreign:PIN:99": 700, "foreign:PIN:98": 500}
+    assert await desk.exposed() == {
+        f"foreign:{ACCOUNT}:PIN:99": 700,
+        f"foreign:{ACCOUNT}:PIN:98": 500,
+    }
     assert "unreadable-tickets" not in await desk.alerts()
 
 

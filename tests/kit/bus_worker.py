@@ -12,8 +12,9 @@ import sys
 
 from keter.bus.connection import connect
 from keter.bus.errors import BusRefusedError, ConnectionLostError, LeaseLostError
-from keter.bus.queue import Item, Output, Pipe, QueueName, Reaper
+from keter.bus.queue import Item, Output, Pipe, QueueName, Reaper, queues_of
 from keter.errors import UnavailableError
+from tests.kit.execution import ACCOUNT
 
 POINTS = ("opened", "claimed", "half done", "done", "stepped")
 
@@ -97,7 +98,7 @@ async def main(url: str, name: str, lease_s: float, claim: int, walk: bool) -> N
         else:
             break
     pipe = Pipe(bus, source=QueueName.RAW, worker=name, lease_ttl_s=lease_s)
-    worker = Worker(pipe, Reaper(bus), name, claim, walk)
+    worker = Worker(pipe, Reaper(bus, queues=queues_of([ACCOUNT])), name, claim, walk)
     if not walk:
         watcher = asyncio.create_task(_until_input_ends(worker.over))
     await worker.live()

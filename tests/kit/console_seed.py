@@ -15,12 +15,12 @@ from keter.bus.state.accounts import write_account
 from keter.bus.state.feeds import write_feed
 from keter.bus.state.odds import write_odds
 from keter.bus.state.reconciliation import note_pass
-from keter.bus.state.risk import RiskBook
+from keter.bus.state.risk import AccountDay, rebuild_book
 from keter.bus.state.trading import change_trading
 from keter.bus.telemetry.alerts import raise_alert
 from keter.bus.telemetry.audit import add_counts
 from keter.bus.telemetry.heartbeats import Heart
-from keter.clock import ManualClock
+from keter.clock import ManualClock, SystemClock
 from keter.domain.alerts import Alert
 from keter.domain.bets import Bet, BetState, Intent
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
@@ -397,10 +397,17 @@ async def seed_risk(bus: Bus, now: datetime, day: str) -> None:
                 status,
                 now,
                 ends,
+                account=ACCOUNT,
             )
         )
     locks = Locks(bus, owner="guard")
     held = await locks.acquire(bus.keys.lease("guard"), 30)
     assert held is not None
-    await RiskBook(bus).rebuild(exposures, DayRisk(day, -8420, 63_100, 2, 41), lease=held)
+    await rebuild_book(
+        bus,
+        exposures,
+        [AccountDay(ACCOUNT, DayRisk(day, -8420, 63_100, 2, 41))],
+        lease=held,
+        clock=SystemClock(),
+    )
     await locks.release(held)

@@ -16,7 +16,7 @@ from keter.bus.codec import encode
 from keter.bus.connection import Bus, connect
 from keter.bus.locks import Held, Locks
 from keter.bus.queue import Item
-from keter.bus.state.risk import RiskBook
+from keter.bus.state.risk import AccountDay, RiskBook, rebuild_book
 from keter.bus.state.trading import change_trading
 from keter.bus.telemetry.heartbeats import Heart
 from keter.clock import ManualClock
@@ -81,8 +81,14 @@ class World:
         day, booked = with_begun(
             day, [bet for bet in bets if self.ledger.day_of(bet.intent.created_at) == day.day]
         )
-        await self.book().rebuild(
-            [exposure_of(bet) for bet in bets], day, lease=self.guard, booked=booked
+        await rebuild_book(
+            self.bus,
+            [exposure_of(bet) for bet in bets],
+            [AccountDay(ACCOUNT, day)],
+            lease=self.guard,
+            clock=self.clock,
+            booked=booked,
+            run=self.mark.text,
         )
 
     async def approve(
@@ -113,12 +119,13 @@ class World:
             ExposureStatus.RESERVED,
             now,
             now + timedelta(seconds=120),
+            account=ACCOUNT,
         )
         assert await self.book().reserve(exposure, revision=state.revision, lease=self.guard)
         return signal
 
     def book(self) -> RiskBook:
-        return RiskBook(self.bus, clock=self.clock, run=self.mark.text)
+        return RiskBook(self.bus, ACCOUNT, clock=self.clock, run=self.mark.text)
 
     @property
     def mark(self) -> RunMark:

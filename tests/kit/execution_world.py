@@ -244,7 +244,7 @@ class ExecutionWorld:
 
     async def active(self, process: str = "router") -> Child:
         """Return the holder of the account's lease: the router that is let in, or the tracker."""
-        key = self.bus.keys.lease({"router": f"router:{ACCOUNT_KEY}"}.get(process, process))
+        key = self.bus.keys.lease(f"{process}:{ACCOUNT_KEY}")
 
         async def look() -> Child | None:
             owner = (await Locks(self.bus).owner(key) or "").partition(".")[0]
@@ -319,7 +319,7 @@ class ExecutionWorld:
 
     async def lock_is_gone(self, event_uid: str) -> bool:
         """Return whether no router holds a selection of the event any more."""
-        pattern = f"{self.bus.keys.exec_lock(event_uid, '')}*"
+        pattern = self.bus.keys.exec_lock(event_uid, "ANY", ACCOUNT_KEY).replace("ANY", "*")
         return not [key async for key in self.bus.redis.scan_iter(match=pattern)]
 
     async def settled_down(self, event_uid: str) -> list[Bet]:
@@ -331,7 +331,7 @@ class ExecutionWorld:
 
         async def look() -> bool:
             open_bets = await self.ledger.intents.open_bets(LIVE)
-            queue = (await depths(self.bus))[QueueName.APPROVED]
+            queue = (await depths(self.bus, [ACCOUNT_KEY]))[QueueName.APPROVED]
             return (
                 not any(bet.state in UNDECIDED for bet in open_bets)
                 and not queue.depth
@@ -494,7 +494,7 @@ class ExecutionWorld:
         return found + await self._risk_problems()
 
     async def _risk_problems(self) -> list[str]:
-        state = await RiskBook(self.bus).read()
+        state = await RiskBook(self.bus, ACCOUNT_KEY).read()
         left = [e.decision_id for e in state.exposures if e.status is ExposureStatus.BET]
         found = [f"exposure left over: {decision}" for decision in left]
         if state.day is not None:

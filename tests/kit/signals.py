@@ -7,6 +7,7 @@ from keter.domain.quotes import BookPrices, MarketUpdate, Score, VenueRef
 from keter.domain.signals import ConfirmedSignal, FairPrice, Offer
 
 NOW = datetime(2026, 2, 21, 12, tzinfo=UTC)
+ACCOUNT = "asianodds:demo"  # that of the workbench's settings too
 RESULT = Market(Period.FULL_TIME, MarketKind.ONE_X_TWO)
 
 
@@ -37,10 +38,11 @@ def an_update(
     phase: Phase = Phase.TODAY,
     active: bool = True,
     score: Score | None = None,
+    account: str = ACCOUNT,
 ) -> MarketUpdate:
     return MarketUpdate(
         trace_id="trace",
-        account="acc",
+        account=account,
         event=event or an_event(),
         market=market,
         phase=phase,

@@ -10,7 +10,7 @@ from typing import Any
 import structlog
 
 from keter.bus.connection import Bus
-from keter.bus.queue import Item, Output, Pipe, QueueName, depths
+from keter.bus.queue import Item, Output, Pipe, depths
 from keter.bus.state.accounts import write_account
 from keter.bus.telemetry.audit import read_counts
 from keter.bus.telemetry.heartbeats import Heart
@@ -26,6 +26,7 @@ from keter.settings import Settings, load_settings
 from keter.supervision.run import single
 from keter.venues.asianodds.scores import FINAL_AFTER
 from keter.venues.base import PriceSource
+from tests.kit.execution import ACCOUNT
 from tests.kit.support import connected
 
 LEASE_S = 2.0
@@ -91,17 +92,17 @@ async def done_so_far(bus: Bus) -> object:
     """
     day = SystemClock().now().date().isoformat()
     return await read_counts(bus, day), {
-        name.value: (q.depth, q.in_flight) for name, q in (await depths(bus)).items()
+        name: (q.depth, q.in_flight) for name, q in (await depths(bus, [ACCOUNT])).items()
     }
 
 
-async def push(bus: Bus, queue: QueueName, *items: tuple[str, bytes]) -> None:
+async def push(bus: Bus, queue: str, *items: tuple[str, bytes]) -> None:
     """Put items into a queue as its producer would."""
     pipe = Pipe(bus, source=None, worker="test", lease_ttl_s=LEASE_S)
     await pipe.step(outputs=[Output(queue, key, payload) for key, payload in items])
 
 
-async def drain(bus: Bus, queue: QueueName, worker: str = "drain") -> list[Item]:
+async def drain(bus: Bus, queue: str, worker: str = "drain") -> list[Item]:
     """Take everything that waits in a queue."""
     pipe = Pipe(bus, source=queue, worker=worker, lease_ttl_s=LEASE_S)
     await pipe.open()

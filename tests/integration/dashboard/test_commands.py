@@ -19,7 +19,7 @@ from keter.dashboard.auth import session_source
 from keter.dashboard.second_factor import totp
 from keter.domain.trading import TradingMode, TradingState
 from tests.integration.dashboard.conftest import Console, StartConsole
-from tests.kit.console_seed import seed_bus, seed_ledger
+from tests.kit.console_seed import ACCOUNT, seed_bus, seed_ledger
 from tests.kit.support import eventually
 
 PASSWORD = "seven wet herons walk"
@@ -426,9 +426,14 @@ async def test_a_rest_and_a_lock_are_shown_and_cleared_from_the_risk_screen(
 ) -> None:
     await seed_bus(console.bus)
     await cool_down(
-        console.bus, event_uid="e/1", seconds=60, reason="refused", selection_id="AH|-0.5|HOME"
+        console.bus,
+        ACCOUNT,
+        event_uid="e/1",
+        seconds=60,
+        reason="refused",
+        selection_id="AH|-0.5|HOME",
     )
-    lock = console.bus.keys.exec_lock("e/1", "AH|-0.5|HOME")
+    lock = console.bus.keys.exec_lock("e/1", "AH|-0.5|HOME", ACCOUNT)
     assert await Locks(console.bus, owner="router", ids=random_id).acquire(lock, 60) is not None
     _, risk = await console.get("/api/v1/risk")
     shown = [(row["action"], row["key"]) for row in risk["holds"]]

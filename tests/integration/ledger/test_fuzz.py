@@ -265,7 +265,7 @@ async def test_rows_that_share_a_name_lose_no_stake_and_are_whole_again(
     for _ in range(5):
         await bench.look()
     assert AlertKind.UNREADABLE_TICKETS.id not in await bench.desk.alerts()
-    assert set(await bench.desk.exposed()) == {f"{FOREIGN_PREFIX}PIN:61000000001"}
+    assert set(await bench.desk.exposed()) == {f"{FOREIGN_PREFIX}{ACCOUNT}:PIN:61000000001"}
 
 
 async def test_what_a_row_tells_only_later_is_stored(bench: Bench) -> None:

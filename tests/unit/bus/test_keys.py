@@ -12,6 +12,7 @@ from redis.crc import key_slot
 
 from keter.bus.keys import Keys, QueueKeys
 from keter.bus.queue import QueueName
+from tests.kit.execution import ACCOUNT
 
 
 def all_keys(keys: Keys, text: str = "x") -> Iterator[str]:
@@ -37,10 +38,10 @@ def test_names_are_those_of_the_design() -> None:
     assert keys.queue("raw").list == "queue:raw"
     assert keys.queue("raw").processing("w.1") == "processing:raw:w.1"
     assert (
-        keys.odds("fb-20260221-a-v-b", "ft.ah.-0.75.home")
+        keys.odds("fb-20260221-a-v-b", "ft.ah.-0.75.home", ACCOUNT)
         == "odds:latest:fb-20260221-a-v-b:ft.ah.-0.75.home"
     )
-    assert keys.exec_lock("e", "ft.1x2.home") == "exec_lock:e:ft.1x2.home"
+    assert keys.exec_lock("e", "ft.1x2.home", ACCOUNT) == "exec_lock:e:ft.1x2.home"
     assert (keys.trading_state, keys.trading_enabled, keys.global_stop) == (
         "trading:state",
         "trading_enabled",

@@ -11,12 +11,13 @@ import pytest
 from keter.bus.connection import Bus, connect
 from keter.bus.errors import LeaseLostError
 from keter.bus.locks import Locks
-from keter.bus.queue import Output, Pipe, QueueName, Reaper, depths
-from keter.bus.state.risk import RiskBook
+from keter.bus.queue import Output, Pipe, QueueName, Reaper, depths, queues_of
+from keter.bus.state.risk import AccountDay, RiskBook, rebuild_book
 from keter.bus.state.sessions import ThrottleStore
 from keter.bus.state.trading import change_trading, read_trading
 from keter.bus.telemetry.alerts import raise_alert, read_alerts
 from keter.bus.telemetry.heartbeats import Heart, read_heartbeats
+from keter.clock import SystemClock
 from keter.domain.alerts import Alert
 from keter.domain.exposure import DayRisk
 from keter.domain.trading import TradingMode, TradingState
@@ -24,6 +25,7 @@ from keter.errors import UnavailableError
 from keter.redis_server.imitation import serve
 from keter.system.addresses import free_port
 from tests.integration.test_bus_risk import reservation
+from tests.kit.execution import ACCOUNT
 from tests.kit.support import eventually
 
 NOW = datetime(2026, 2, 21, 12, tzinfo=UTC)
@@ -59,10 +61,10 @@ async def test_the_queue_conflates_acknowledges_refuses_and_reaps(fake: Bus) -> 
     assert [item.key for item in await pipe.step(claim=2)] == ["a", "b"]
     await pipe.step(done=1, outputs=[Output(QueueName.VALIDATED, "a", b"2")], counts={"n": 1})
     await fake.redis.delete(fake.keys.queue("raw").lease(pipe.incarnation))
-    assert await Reaper(fake).run_once() == 1
+    assert await Reaper(fake, queues=queues_of([ACCOUNT])).run_once() == 1
     with pytest.raises(LeaseLostError):
         await pipe.step(done=1)
-    facts = await depths(fake)
+    facts = await depths(fake, [ACCOUNT])
     assert (facts[QueueName.RAW].depth, facts[QueueName.VALIDATED].depth) == (2, 1)
 
 
@@ -70,12 +72,14 @@ async def test_everything_else_works_on_it_too(fake: Bus) -> None:
     locks = Locks(fake)
     lease = await locks.acquire(fake.keys.lease("guard"), 5)
     assert lease is not None
-    book = RiskBook(fake)
+    book = RiskBook(fake, ACCOUNT)
     assert await book.reserve(reservation("d"), revision=0, lease=lease)
     assert await book.convert("d", day="2026-02-21")
     assert await book.settle("d", day="2026-02-21", pnl_minor=-5, lost=True)
     assert (await book.read()).day == DayRisk("2026-02-21", -5, 1_000, 1, 1)
-    assert await book.rebuild([], DayRisk("2026-02-22"), lease=lease)
+    assert await rebuild_book(
+        fake, [], [AccountDay(ACCOUNT, DayRisk("2026-02-22"))], lease=lease, clock=SystemClock()
+    )
     assert await ThrottleStore(fake).take("acc", "x", 9) == 0
     assert await ThrottleStore(fake).take("acc", "x", 9) > 8
     await Heart(fake, process="edge", worker="e").beat()

@@ -3,15 +3,20 @@
 from keter.bus.keys import Keys
 from keter.dashboard.funnel import confirmed_stage
 from keter.dashboard.riskview import hold_row
+from tests.kit.execution import ACCOUNT
 
 
 def test_a_rest_of_an_event_and_of_a_selection_and_a_lock_are_read_from_their_keys() -> None:
     keys, uid = Keys("keter:"), "fb-20261127-alpha-fc-v-beta-fc"
-    event = hold_row("clear_cooldown", keys.cooldown_event(uid), "ok", 41.6, {})
+    event = hold_row("clear_cooldown", keys.cooldown_event(uid, ACCOUNT), "ok", 41.6, {})
     selection = hold_row(
-        "clear_cooldown", keys.cooldown_selection(uid, "ft.ah.-0.5.home"), "venue_refused", 200, {}
+        "clear_cooldown",
+        keys.cooldown_selection(uid, "ft.ah.-0.5.home", ACCOUNT),
+        "venue_refused",
+        200,
+        {},
     )
-    lock = hold_row("clear_lock", keys.exec_lock(uid, "ft.ou.2.5.over"), "router", 9, {})
+    lock = hold_row("clear_lock", keys.exec_lock(uid, "ft.ou.2.5.over", ACCOUNT), "router", 9, {})
     assert (event.event_text, event.selection_text, event.remaining_s) == (
         "Alpha Fc v Beta Fc",
         None,
@@ -32,7 +37,7 @@ def test_teams_are_written_as_the_bets_on_them_say() -> None:
     uid = "fb-20261127-alpha-fc-v-beta-fc"
     row = hold_row(
         "clear_cooldown",
-        Keys("keter:").cooldown_selection(uid, "ft.ah.-0.5.home"),
+        Keys("keter:").cooldown_selection(uid, "ft.ah.-0.5.home", ACCOUNT),
         "ok",
         5,
         {uid: ("Alpha FC", "Beta FC")},

@@ -32,7 +32,7 @@ from keter.risk.gate import (
 from keter.strategies.value.edge import evaluate
 from keter.strategies.value.evidence import recompute
 from keter.strategies.value.settings import EdgeSettings
-from tests.kit.signals import NOW, RESULT, a_signal, an_event, an_update, prices
+from tests.kit.signals import ACCOUNT, NOW, RESULT, a_signal, an_event, an_update, prices
 
 LIMITS = RiskLimits(RiskSettings(), StakeSettings())
 CALM = RiskContext(
@@ -565,7 +565,7 @@ def check_caps(
 
 def test_the_signal_worth_most_comes_first_and_of_equals_the_one_that_came_first() -> None:
     signals = [a_signal(odds=2.15), a_signal(odds=2.4), a_signal(odds=2.2), a_signal(odds=2.4)]
-    assert best_first(signals, LIMITS) == [1, 3, 2, 0]
+    assert best_first(signals, {ACCOUNT: LIMITS}) == [1, 3, 2, 0]
 
 
 def test_worth_is_growth_of_the_bankroll_not_expected_value() -> None:
@@ -575,7 +575,7 @@ def test_worth_is_growth_of_the_bankroll_not_expected_value() -> None:
     long_shot, favourite = a_signal(odds=10, effective_p=0.11), a_signal(odds=2.0, effective_p=0.54)
     assert long_shot.offers[0].ev_pct > favourite.offers[0].ev_pct
     limits = staking(fixed_stake=Decimal(50), bankroll=Decimal(1000))
-    assert best_first([long_shot, favourite], limits) == [1, 0]
+    assert best_first([long_shot, favourite], {ACCOUNT: limits}) == [1, 0]
 
 
 @given(
@@ -590,7 +590,7 @@ def test_every_signal_has_one_place_and_worth_never_rises_down_the_list(
 ) -> None:
     signals = [a_signal(odds=odds, effective_p=p) for odds, p in chances]
     limits = staking(fixed_stake=Decimal(stake), bankroll=Decimal(bankroll))
-    order = best_first(signals, limits)
+    order = best_first(signals, {ACCOUNT: limits})
     assert sorted(order) == list(range(len(signals)))
     worth = [worth_of(signals[place], limits) for place in order]
     assert worth == sorted(worth, reverse=True)

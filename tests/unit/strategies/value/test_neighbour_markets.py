@@ -21,7 +21,7 @@ class Reader:
         self.found = found
         self.read: list[Market] = []
 
-    async def __call__(self, event_uid: str, market: Market) -> MarketUpdate | None:
+    async def __call__(self, account: str, event_uid: str, market: Market) -> MarketUpdate | None:
         self.read.append(market)
         return self.found if market == RESULT.market else None
 

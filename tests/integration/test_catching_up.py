@@ -20,15 +20,15 @@ from keter.context import Context
 from keter.control.base import Operator
 from keter.control.commands import Control
 from keter.domain.streaks import STREAK
-from keter.domain.trading import CommandAction
+from keter.domain.trading import CommandAction, ExecutionMode
 from keter.ledger import Ledger
 from keter.opening.stores import open_settings_ledger
 from keter.risk.restore import ACTOR, catch_up, last_streak_pause
-from tests.kit.execution import ACCOUNT, LIVE_RUN, NOW, own_redis, settings_for
+from tests.kit.execution import ACCOUNT, LIVE_RUN, NOW, USER, an_account, own_redis, settings_for
 from tests.kit.workbench import context_on, opened
 
 pytestmark = pytest.mark.redis
-RUN = msgspec.structs.replace(LIVE_RUN, account=ACCOUNT)
+RUN = msgspec.structs.replace(LIVE_RUN, accounts=(an_account(USER, ExecutionMode.LIVE),))
 ME = Operator("ops", "cli")
 # The clock is set between two commands: back as after a fast one, or forth.
 either_way = pytest.mark.parametrize(
@@ -107,7 +107,7 @@ async def test_a_limit_is_restored_to_the_wish_said_last(
     await desk.set_limit(first)
     desk.set_clock(set_by)
     await desk.set_limit(second)
-    await desk.bus.redis.execute_command("DEL", desk.bus.keys.risk_limits)
+    await desk.bus.redis.execute_command("DEL", desk.bus.keys.risk_limits(ACCOUNT))
     await catch_up(desk.context, desk.ledger)
     assert await read_limits(desk.bus, ACCOUNT) == {"max_stake": Decimal(second)}
 

@@ -828,6 +828,7 @@ async def reducing(desk: Desk, beside_minor: int) -> ApprovedSignal:
         ExposureStatus.RESERVED,
         now,
         now + timedelta(seconds=60),
+        account=ACCOUNT,
     )
     assert await book.reserve(other, revision=(await book.read()).revision, lease=desk.world.guard)
     assert await book.convert("other")

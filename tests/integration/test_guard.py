@@ -362,6 +362,7 @@ async def beside(desk: Desk, signal: ConfirmedSignal, stake_minor: int) -> None:
         ExposureStatus.RESERVED,
         now,
         now + timedelta(seconds=60),
+        account=signal.account,
     )
     assert await book.reserve(exposure, revision=(await book.read()).revision, lease=held)
     assert await book.convert(exposure.decision_id, day=TODAY)
@@ -523,7 +524,7 @@ async def test_what_a_restarted_redis_forgot_is_made_good_within_a_second_withou
             await control.set_limit(who, ACCOUNT, here.settings.risk, "MAX_STAKE", "20", "fewer")
             await control.disarm(who, account, "enough")
             await here.bus.redis.execute_command(
-                "HSET", here.bus.keys.risk_limits, "max_stake", "50"
+                "HSET", here.bus.keys.risk_limits(ACCOUNT), "max_stake", "50"
             )
             await arm(
                 here.bus, account, "ops", NOW - timedelta(seconds=60), single(here.settings).mark
@@ -659,7 +660,16 @@ async def test_what_a_foreign_ticket_puts_at_risk_is_never_taken_off_the_days_st
     """
     async with desk(redis_url, tmp_path, LOSING_STREAK_LIMIT=1) as here:
         foreign = Exposure(
-            "foreign:t1", "elsewhere", "", None, None, 5000, "2.0", ExposureStatus.BET, NOW
+            "foreign:t1",
+            "elsewhere",
+            "",
+            None,
+            None,
+            5000,
+            "2.0",
+            ExposureStatus.BET,
+            NOW,
+            account=ACCOUNT,
         )
         await put_bet(here.bus, foreign)
         await settled(here, "a", S.LOST, -1000)

@@ -123,15 +123,16 @@ async def test_a_replaced_ledger_disarms_live_and_says_so_until_it_is_armed_agai
             await placed(here, "a", S.RUNNING, approved)
     again = a_run(settings, "two", "other" if how == "another ledger" else "l")
     async with in_run(redis_url, settings, again) as here:
+        alert_id = f"ledger-replaced:{account}"
         alerts = {alert.id: alert for alert in await read_alerts(here.bus)}
-        assert ("ledger-replaced" in alerts) == (how != "the same")
+        assert (alert_id in alerts) == (how != "the same")
         if how == "the same":
             return
-        assert alerts["ledger-replaced"].level == "page"
+        assert alerts[alert_id].level == "page"
         assert await read_arming(here.bus, account, again.mark) is None
         assert [row.action for row in await here.ledger.commands.recent()] == [CommandAction.DISARM]
         await here.later(1)
-        assert [alert.id for alert in await read_alerts(here.bus)] == ["ledger-replaced"], (
+        assert [alert.id for alert in await read_alerts(here.bus)] == [alert_id], (
             "it stands while nobody armed"
         )
         await arm(here.bus, account, "ops", NOW + timedelta(seconds=2), again.mark)

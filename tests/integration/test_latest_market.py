@@ -32,7 +32,7 @@ async def test_the_feeds_confirmation_confirms_every_book(redis_url: str) -> Non
     async with opened(redis_url) as bus:
         await write_odds(bus, [UPDATE])
         later = NOW + timedelta(seconds=20)
-        await write_feed(bus, "acc", Phase.TODAY, {"confirmed_at": later})
+        await write_feed(bus, ACCOUNT, Phase.TODAY, {"confirmed_at": later})
         found = await read_market(bus, ACCOUNT, UID, RESULT)
         assert found is not None
         assert {book.confirmed_at for book in found.books} == {later}
@@ -42,7 +42,7 @@ async def test_the_feeds_confirmation_confirms_every_book(redis_url: str) -> Non
 async def test_several_selections_at_once_are_what_each_alone_is(redis_url: str) -> None:
     async with opened(redis_url) as bus:
         await write_odds(bus, [UPDATE])
-        await write_feed(bus, "acc", Phase.TODAY, {"confirmed_at": NOW + timedelta(seconds=5)})
+        await write_feed(bus, ACCOUNT, Phase.TODAY, {"confirmed_at": NOW + timedelta(seconds=5)})
         names = [RESULT.selection_id(side) for side in RESULT.sides] + ["ft.ou.2.5.over"]
         assert await read_selections(bus, ACCOUNT, UID, names) == [
             await read_odds(bus, ACCOUNT, UID, name) for name in names

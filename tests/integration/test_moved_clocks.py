@@ -114,6 +114,7 @@ def reservation(decision_id: str) -> Exposure:
         status=ExposureStatus.RESERVED,
         made_at=now,
         expires_at=now + timedelta(seconds=60),
+        account=ACCOUNT,
     )
 
 

@@ -107,7 +107,9 @@ async def test_an_open_row_of_unknown_size_is_told_and_nothing_is_bet_beside_it(
     assert sum(exposed.values()) >= before, "no total falls by it"
     assert await verdict_of_the_gate(desk) == "exposure_total"
     [alert] = [
-        alert for alert in await read_alerts(desk.world.bus) if alert.id == "unreadable-tickets"
+        alert
+        for alert in await read_alerts(desk.world.bus)
+        if alert.id == f"unreadable-tickets:{ACCOUNT}"
     ]
     assert alert.level == "page"
     assert (

@@ -29,7 +29,7 @@ from keter.domain.quotes import VenueRef
 from keter.domain.signals import Decision
 from keter.domain.tickets import Ticket
 from keter.domain.verdicts import accept
-from keter.execution.reconcile.foreign_tickets import OPEN
+from keter.execution.reconcile.foreign_tickets import OPEN, book_name
 from keter.execution.reconcile.unreadable_rows import UNKNOWN_STAKE
 from keter.ledger import ticket_key
 from keter.ledger.schema import metadata
@@ -127,7 +127,7 @@ class Bench:
         told = sum(one.stake_minor for one in standing if one.stake_known)
         assert counted >= told, f"{told - counted} of {told} are not counted"
         if any(not one.stake_known and one.status in OPEN for one in every):
-            assert UNKNOWN_STAKE in exposed
+            assert book_name(ACCOUNT, UNKNOWN_STAKE) in exposed
         if any(one.unreadable for one in every):
             assert AlertKind.UNREADABLE_TICKETS.id in await self.desk.alerts()
         await self.check_stored([one for one in strangers if not one.unreadable])

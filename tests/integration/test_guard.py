@@ -720,7 +720,7 @@ async def test_yesterdays_loss_does_not_brake_the_day_that_begins_while_it_is_re
         assert await here.mode() is TradingMode.PAUSED
         midnight = datetime.fromisoformat("2026-02-22T00:00:00+00:00")
         here.clock.set(midnight - timedelta(milliseconds=1))
-        book = here.guard._keeper.books[ACCOUNT]
+        book = here.guard.accounts.keeper.books[ACCOUNT]
         read = book.read
 
         async def slowly(day: str | None = None) -> RiskState:
@@ -729,8 +729,7 @@ async def test_yesterdays_loss_does_not_brake_the_day_that_begins_while_it_is_re
             return state
 
         book.read = slowly  # type: ignore[method-assign]  # midnight comes while Redis answers
-        (brakes,) = here.guard._brakes
-        await brakes.watch()
+        await here.guard.accounts.watch()
         assert await here.mode() is TradingMode.ACTIVE
 
 
@@ -850,7 +849,7 @@ async def _serve_once(here: Desk, *signals: ConfirmedSignal) -> list[tuple[str, 
     context = dataclasses.replace(
         context_on(here.bus, here.settings, "guard"), clock=here.clock, stop=asyncio.Event()
     )
-    gather = Gather(0.0, here.guard.rank)
+    gather = Gather(0.0, here.guard.accounts.rank)
     task = asyncio.ensure_future(
         serve(context, context.pipe(QueueName.CONFIRMED), here.guard.handle, gather=gather)
     )

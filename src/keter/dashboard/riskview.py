@@ -153,9 +153,10 @@ def hold_row(
 ) -> models.Hold:
     """Return a cooldown or a lock in words.
 
-    Its key ends in an event's id, then a selection's where only that is held.
+    Its key ends in the id of an event, that of a selection where only that is held, and the
+    account.
     """
-    *_, before, last = (unquote(part) for part in key.split(":"))
+    *_, before, last, _, _ = (unquote(part) for part in key.split(":"))
     uid, selection_id = (last, None) if before == "event" else (before, last)
     event = _event(uid, names)
     home, _, away = event.partition(" v ")

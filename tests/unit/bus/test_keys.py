@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from redis.crc import key_slot
 
 from keter.bus.keys import Keys, QueueKeys
-from keter.bus.queue import QueueName
+from keter.bus.queue import approved_for, queues_of
 from tests.kit.execution import ACCOUNT
 
 
 def all_keys(keys: Keys, text: str = "x") -> Iterator[str]:
     """One of each kind, with ``text`` wherever a name from outside goes."""
-    owners: list[object] = [keys, *[keys.queue(queue) for queue in QueueName]]
+    owners: list[object] = [keys, *[keys.queue(queue) for queue in queues_of([ACCOUNT])]]
     for owner in owners:
         skip = {"prefix", "name"}
         yield from (
@@ -39,9 +39,10 @@ def test_names_are_those_of_the_design() -> None:
     assert keys.queue("raw").processing("w.1") == "processing:raw:w.1"
     assert (
         keys.odds("fb-20260221-a-v-b", "ft.ah.-0.75.home", ACCOUNT)
-        == "odds:latest:fb-20260221-a-v-b:ft.ah.-0.75.home"
+        == "odds:latest:fb-20260221-a-v-b:ft.ah.-0.75.home:asianodds:TESTER"
     )
-    assert keys.exec_lock("e", "ft.1x2.home", ACCOUNT) == "exec_lock:e:ft.1x2.home"
+    assert keys.exec_lock("e", "ft.1x2.home", ACCOUNT) == "exec_lock:e:ft.1x2.home:asianodds:TESTER"
+    assert keys.queue(approved_for(ACCOUNT)).list == "queue:approved:asianodds:TESTER"
     assert (keys.trading_state, keys.trading_enabled, keys.global_stop) == (
         "trading:state",
         "trading_enabled",
@@ -68,10 +69,20 @@ def test_a_hash_tag_as_prefix_puts_all_keys_into_one_slot_of_a_cluster() -> None
 def test_a_name_from_outside_never_makes_another_key_or_a_hash_tag(text: str, other: str) -> None:
     keys = Keys()
     assert "{" not in keys.account(text)
-    assert keys.feed(text, other).count(":") == 2
+    assert keys.feed(f"venue:{text}", other).count(":") == 3
     if text != other:
         assert keys.account(text) != keys.account(other)
         assert keys.throttle(text, "x") != keys.throttle(other, "x")
+        assert keys.exec_lock("e", "s", text) != keys.exec_lock("e", "s", other)
+        assert keys.queue(approved_for(text)).list != keys.queue(approved_for(other)).list
+
+
+@given(name=st.text(min_size=1, max_size=20))
+def test_the_colon_after_the_venue_is_the_only_one_of_an_account_in_a_key(name: str) -> None:
+    keys, account = Keys(), f"asianodds:{name}"
+    assert keys.risk_streak(account).count(":") == 3
+    assert keys.daily_pnl("2026-02-21", account).count(":") == 4
+    assert keys.queue(approved_for(account)).list.count(":") == 3
 
 
 @pytest.mark.parametrize("owner", [Keys, QueueKeys])

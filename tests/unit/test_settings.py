@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from keter.domain.limits import LIVE_LIMITS
 from keter.domain.markets import MarketKind
 from keter.domain.trading import ExecutionMode
-from keter.errors import ConfigurationError, ExitCode
+from keter.errors import ConfigurationError, ExitCode, UsageError
 from keter.pricing.margin import METHODS
 from keter.settings import entries, load_settings
 
@@ -155,3 +156,118 @@ def test_every_setting_is_named_once_and_described() -> None:
         "KETER_LICENSE_KEY",
         "TELEGRAM_BOT_TOKEN",
     } <= secrets
+
+
+TWO = {
+    "ACCOUNTS": "alice, BOB",
+    "AO_USER__ALICE": "alice1",
+    "AO_PASS__ALICE": "made-up",
+    "AO_USER__BOB": "bob1",
+    "AO_PASS__BOB": "made-up",
+}
+
+
+def test_each_account_has_the_common_values_and_its_own_on_top() -> None:
+    settings = load_settings(
+        None, {**TWO, "FIXED_STAKE": "4", "FIXED_STAKE__BOB": "2", "EXECUTION_MODE__BOB": "LIVE"}
+    )
+    assert [one.key for one in settings.accounts] == ["asianodds:alice1", "asianodds:bob1"]
+    alice, bob = (settings.of(account.key) for account in settings.accounts)
+    assert (alice.label, bob.label) == ("ALICE", "BOB")
+    assert [alice.stake.fixed_stake, bob.stake.fixed_stake] == [4, 2]
+    assert [one.mode for one in settings.accounts] == [ExecutionMode.DRY, ExecutionMode.LIVE]
+    assert settings.live
+    assert (alice.live, bob.live) == (False, True)
+    assert not settings.uses_sandbox
+    assert settings.account.key == "asianodds:alice1", "what names no account means the first"
+
+
+def test_one_account_is_named_by_its_id_its_name_or_not_at_all() -> None:
+    alone = load_settings(None, {"AO_USER": "me", "AO_PASS": "made-up"})
+    two = load_settings(None, TWO)
+    assert alone.named("").key == alone.named("me").key == "asianodds:me"
+    assert two.named("bob1").key == two.named("asianodds:bob1").key == "asianodds:bob1"
+    for text in ("", "carol", "BOB"):
+        with pytest.raises(UsageError, match="asianodds:alice1, asianodds:bob1"):
+            two.named(text)
+    with pytest.raises(UsageError, match="no account asianodds:me"):
+        two.of("asianodds:me")
+
+
+def test_own_values_come_from_file_and_environment_and_their_sources_say_so(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / ".env"
+    file.write_text("".join(f"{name}={value}\n" for name, value in TWO.items()) + "MAX_STAKE=40\n")
+    settings = load_settings(file, {"MAX_STAKE__ALICE": "30"})
+    alice, bob = settings.parts
+    assert [alice.risk.max_stake, bob.risk.max_stake] == [30, 40]
+    assert (alice.sources["MAX_STAKE"], bob.sources["MAX_STAKE"]) == ("environment", ".env")
+    assert settings.sources["MAX_STAKE__ALICE"] == "environment"
+    assert "MAX_STAKE__BOB" not in settings.sources
+
+
+def test_the_environment_wins_over_the_file_for_an_own_value_too(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("FIXED_STAKE__ALICE=7\n")
+    assert load_settings(file, {**TWO, "FIXED_STAKE__ALICE": "8"}).parts[0].stake.fixed_stake == 8
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"AO_USER__BOB": "", "AO_PASS__BOB": ""}, "BOB: set AO_USER__BOB and AO_PASS__BOB"),
+        ({"AO_PASS__BOB": ""}, "account BOB: .*AO_USER and AO_PASS go together"),
+        ({"AO_USER__BOB": "alice1"}, "two of ACCOUNTS are asianodds:alice1"),
+        ({"ACCOUNTS": "ALICE,B-B"}, "letters and digits"),
+        ({"ACCOUNTS": "ALICE,alice"}, "names an account twice"),
+        ({"FIXED_STAKE__BOB": "51"}, "account BOB: .*FIXED_STAKE is above MAX_STAKE"),
+        ({"MAX_STAKE__ALICE": "x"}, r"account ALICE: MAX_STAKE__ALICE \(environment\)"),
+    ],
+)
+def test_a_wrong_account_is_told_with_its_name(changes: dict[str, str], says: str) -> None:
+    with pytest.raises(ConfigurationError, match=says) as told:
+        load_settings(None, {**TWO, **changes})
+    assert "made-up" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "MIN_EV_PCT__ALICE",
+        "GATHER_SIGNALS_SEC__ALICE",
+        "REDIS_URL__ALICE",
+        "DATA_DIR__ALICE",
+        "ACCOUNTS__ALICE",
+        "FIXED_STAKE__CAROL",
+        "FIXED_STAKE__alice",
+    ],
+)
+def test_what_is_common_to_all_accounts_or_of_nobody_is_no_setting(
+    tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"unknown setting {name}"):
+        load(tmp_path, f"{name}=1\n", **TWO)
+
+
+def test_without_accounts_there_are_no_own_settings(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="unknown setting FIXED_STAKE__ALICE"):
+        load(tmp_path, "FIXED_STAKE__ALICE=2\n")
+
+
+def test_live_limits_of_an_account_are_set_by_hand_for_all_or_for_it_alone() -> None:
+    for_all = {name.upper(): "1" for name in LIVE_LIMITS if name != "max_stake"}
+    live = {**TWO, **for_all, "FIXED_STAKE": "1", "EXECUTION_MODE__BOB": "LIVE"}
+    assert load_settings(None, live).missing_live_limits() == ("MAX_STAKE",)
+    others = load_settings(None, {**live, "MAX_STAKE__ALICE": "5"})
+    assert others.missing_live_limits() == ("MAX_STAKE",), "what is DRY needs none and gives none"
+    assert load_settings(None, {**live, "MAX_STAKE__BOB": "5"}).missing_live_limits() == ()
+
+
+def test_own_settings_are_listed_with_the_account_that_they_are_for() -> None:
+    settings = load_settings(None, {**TWO, "FIXED_STAKE": "4", "FIXED_STAKE__BOB": "2"})
+    own = {entry.name: entry for entry in entries(settings) if entry.label}
+    assert set(own) == set(TWO) - {"ACCOUNTS"} | {"FIXED_STAKE__BOB"}
+    stake = own["FIXED_STAKE__BOB"]
+    assert (stake.common, stake.label, stake.value_in(settings)) == ("FIXED_STAKE", "BOB", 2)
+    assert own["AO_PASS__BOB"].secret

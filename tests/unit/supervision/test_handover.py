@@ -32,6 +32,17 @@ def settings(**changes: str) -> Settings:
     return load_settings(None, {**GIVEN, **changes})
 
 
+ACCOUNTS = {
+    "ACCOUNTS": "ALICE,BOB",
+    "AO_USER__ALICE": "alice1",
+    "AO_PASS__ALICE": "s3cret of alice",
+    "AO_USER__BOB": "bob1",
+    "AO_PASS__BOB": "s3cret of bob",
+    "MAX_STAKE__BOB": "11",
+    "EXECUTION_MODE__ALICE": "DRY",
+}
+
+
 def run_of(read: Settings) -> Run:
     return Run("run-1", "instance-1", "host", read.accounts, "ledger-1", fingerprint(read))
 
@@ -52,6 +63,17 @@ def test_a_child_gets_every_setting_as_the_supervisor_has_it() -> None:
     assert got.settings == read
     assert got.settings.missing_live_limits() == read.missing_live_limits()
     assert got.run == run_of(read)
+
+
+def test_a_child_gets_the_settings_of_each_account() -> None:
+    read = settings(**ACCOUNTS)
+    got = through_a_pipe(hand_over(read, run_of(read), {}).encode())
+    assert got.settings == read
+    assert [part.label for part in got.settings.parts] == ["ALICE", "BOB"]
+    assert [part.sources for part in got.settings.parts] == [part.sources for part in read.parts]
+    assert got.settings.missing_live_limits() == read.missing_live_limits()
+    assert got.run.accounts == read.accounts
+    assert [str(part.risk.max_stake) for part in got.settings.parts] == ["12.50", "11"]
 
 
 def test_a_child_is_told_what_else_its_supervisor_starts() -> None:
@@ -103,6 +125,30 @@ def test_a_child_without_a_readable_handover_ends_with_a_sentence(line: bytes) -
 )
 def test_whatever_decides_a_bet_changes_the_fingerprint(change: dict[str, str]) -> None:
     assert fingerprint(settings(**change)) != fingerprint(settings())
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"MAX_STAKE__BOB": "10"},
+        {"MAX_STAKE__ALICE": "11"},
+        {"AO_PASS__BOB": "another"},
+        {"EXECUTION_MODE__ALICE": "LIVE"},
+        {"ACCOUNTS": "BOB,ALICE"},
+    ],
+)
+def test_whatever_decides_a_bet_of_one_account_changes_the_fingerprint(
+    change: dict[str, str],
+) -> None:
+    one, other = settings(**ACCOUNTS), settings(**{**ACCOUNTS, **change})
+    assert fingerprint(one) != fingerprint(other)
+    assert fingerprint(one) == fingerprint(settings(**ACCOUNTS))
+
+
+def test_the_settings_that_differ_are_named_with_their_account() -> None:
+    one = settings(**ACCOUNTS)
+    other = settings(**{**ACCOUNTS, "MAX_STAKE__BOB": "10", "FIXED_STAKE__ALICE": "1"})
+    assert set(differing(one, other)) == {"MAX_STAKE__BOB", "FIXED_STAKE__ALICE"}
 
 
 @pytest.mark.parametrize(

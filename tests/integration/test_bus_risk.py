@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from keter.bus.connection import Bus, connect
 from keter.bus.locks import Held, Locks
 from keter.bus.state.cooldowns import cool_down, cooling
-from keter.bus.state.risk import AccountDay, RiskBook, rebuild_book
+from keter.bus.state.risk import AccountDay, Booking, RiskBook, put_bet, rebuild_book
 from keter.bus.state.risk_state import RiskState
 from keter.clock import SystemClock
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
@@ -381,17 +381,123 @@ async def test_a_conversion_does_not_shorten_a_rest_under_way(bus: Bus) -> None:
     assert await bus.redis.pttl(bus.keys.cooldown_event(EVENT, ACCOUNT)) > 500_000
 
 
+# Two accounts in one book
+
+OTHER = "asianodds:ANOTHER"
+
+
+async def test_what_one_account_reserves_is_of_others_for_the_other(bus: Bus) -> None:
+    mine, theirs, lease = RiskBook(bus, ACCOUNT), RiskBook(bus, OTHER), await guard_lease(bus)
+    await reserve(mine, lease, reservation("m1"))
+    await reserve(theirs, lease, reservation("t1", account=OTHER))
+    one, other = await mine.read(), await theirs.read()
+    assert (ids(one), [found.decision_id for found in one.of_others]) == (["m1"], ["t1"])
+    assert (ids(other), [found.decision_id for found in other.of_others]) == (["t1"], ["m1"])
+    assert one.revision == other.revision == 2
+
+
+async def test_the_accounts_share_the_revision_under_which_a_reservation_is_made(bus: Bus) -> None:
+    mine, theirs, lease = RiskBook(bus, ACCOUNT), RiskBook(bus, OTHER), await guard_lease(bus)
+    read = (await mine.read()).revision
+    assert await theirs.reserve(reservation("t1", account=OTHER), revision=read, lease=lease)
+    assert not await mine.reserve(reservation("m1"), revision=read, lease=lease)
+
+
+async def test_day_streak_and_throttle_of_one_account_are_untouched_by_the_other(
+    bus: Bus,
+) -> None:
+    mine, theirs, lease = RiskBook(bus, ACCOUNT), RiskBook(bus, OTHER), await guard_lease(bus)
+    await reserve(mine, lease, reservation("m1", stake=1_500))
+    assert await mine.convert("m1", day=DAY)
+    assert await mine.settle("m1", day=DAY, pnl_minor=-1_500, lost=True)
+    await reserve(mine, lease, reservation("m2", stake=700))
+    assert await mine.convert("m2", day=DAY)
+    assert (await theirs.read(DAY)).day == DayRisk(DAY)
+    assert await theirs.bets_in_window(60) == 0
+    await reserve(theirs, lease, reservation("t1", account=OTHER))
+    assert await theirs.convert("t1", day=DAY)
+    assert await theirs.settle("t1", day=DAY, pnl_minor=900, lost=False)
+    mine_now = await mine.read(DAY)
+    assert mine_now.day == DayRisk(DAY, pnl_minor=-1_500, staked_minor=2_200, streak=1, bets=2), (
+        "the other's profit ends no streak of ours"
+    )
+    assert (await theirs.read(DAY)).day == DayRisk(DAY, pnl_minor=900, staked_minor=1_000, bets=1)
+    assert await theirs.forget_streak(lease=lease, revision=mine_now.revision)
+    after = (await mine.read(DAY)).day
+    assert after is not None
+    assert after.streak == 1
+    assert (await mine.bets_in_window(60), await theirs.bets_in_window(60)) == (2, 1)
+
+
+async def test_a_conversion_begins_the_rest_of_the_event_on_its_account_alone(bus: Bus) -> None:
+    book, lease = RiskBook(bus, ACCOUNT, event_cooldown_s=60), await guard_lease(bus)
+    await reserve(book, lease, reservation("d1"))
+    assert await book.convert("d1", day=DAY)
+    assert await cooling(bus, ACCOUNT, EVENT, "ft.1x2.home") is Reason.COOLDOWN_EVENT
+    assert await cooling(bus, OTHER, EVENT, "ft.1x2.home") is None
+
+
+async def test_a_bet_that_the_venue_shows_is_booked_on_the_day_of_its_account(bus: Bus) -> None:
+    await bus.redis.set(bus.keys.risk_day, DAY)
+    bet = msgspec.structs.replace(
+        reservation("t1", account=OTHER), status=ExposureStatus.BET, expires_at=None
+    )
+    assert await put_bet(bus, bet, Booking(DAY, 1_000))
+    assert (await RiskBook(bus, OTHER).read()).day == DayRisk(DAY, staked_minor=1_000, bets=1)
+    mine = await RiskBook(bus, ACCOUNT).read()
+    assert (mine.day, mine.exposures, ids(await RiskBook(bus, OTHER).read())) == (
+        DayRisk(DAY),
+        (),
+        ["t1"],
+    )
+
+
+async def test_one_rebuild_replaces_the_book_and_the_days_of_both_accounts(bus: Bus) -> None:
+    mine, theirs, lease = RiskBook(bus, ACCOUNT), RiskBook(bus, OTHER), await guard_lease(bus)
+    for book, name, account in ((mine, "m0", ACCOUNT), (theirs, "t0", OTHER)):
+        await reserve(book, lease, reservation(name, account=account))
+        assert await book.convert(name, day=DAY)
+    bets = [
+        msgspec.structs.replace(
+            reservation(name, account=account), status=ExposureStatus.BET, expires_at=None
+        )
+        for name, account in (("m1", ACCOUNT), ("t1", OTHER))
+    ]
+    days = [
+        AccountDay(ACCOUNT, DayRisk(DAY, pnl_minor=-5, staked_minor=1_006, streak=2, bets=7)),
+        AccountDay(OTHER, DayRisk(DAY, pnl_minor=8, staked_minor=1_009, streak=0, bets=3)),
+    ]
+    assert await rebuild_book(
+        bus,
+        [*bets, reservation("t2", account=OTHER)],
+        days,
+        lease=lease,
+        clock=SystemClock(),
+        revision=(await mine.read()).revision,
+        booked={"m1": 1_000, "t1": 1_000},
+        run="run",
+    )
+    one, other = await mine.read(), await theirs.read()
+    assert (ids(one), ids(other)) == (["m1"], ["t1", "t2"])
+    assert [one.day, other.day] == [found.day for found in days]
+    assert (one.run, other.run) == ("run", "run")
+    await theirs.release("t1")
+    assert (await theirs.read()).day == DayRisk(DAY, pnl_minor=8, staked_minor=9, bets=2)
+    assert (await mine.read()).day == days[0].day
+
+
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(["reserve", "convert", "release", "win", "lose", "rebuild"]),
         st.integers(0, 3),
+        st.sampled_from([ACCOUNT, OTHER]),
     ),
-    max_size=25,
+    max_size=30,
 )
 
 
 class Model:
-    """What the book should say, in a few lines of Python."""
+    """What the book should say of one account, in a few lines of Python."""
 
     def __init__(self) -> None:
         self.reserved: set[str] = set()
@@ -418,51 +524,76 @@ class Model:
 
 
 @settings(
-    max_examples=60,
+    max_examples=80,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(steps=STEPS)
-def test_the_book_agrees_with_a_plain_model_whatever_happens(
-    redis_server: RedisServer, steps: list[tuple[str, int]]
+def test_the_book_agrees_with_a_plain_model_of_each_account_whatever_happens(
+    redis_server: RedisServer, steps: list[tuple[str, int, str]]
 ) -> None:
     asyncio.run(_compare(redis_server.url, steps))
 
 
-async def _compare(url: str, steps: list[tuple[str, int]]) -> None:
+async def _compare(url: str, steps: list[tuple[str, int, str]]) -> None:
     bus = await connect(url)
     await bus.redis.flushall()
-    book, lease, model = RiskBook(bus, ACCOUNT), await guard_lease(bus), Model()
+    books = {account: RiskBook(bus, account) for account in (ACCOUNT, OTHER)}
+    models = {account: Model() for account in books}
+    lease = await guard_lease(bus)
     await bus.redis.set(bus.keys.risk_day, DAY)
-    for action, n in steps:
-        name = f"d{n}"
-        state = await book.read()
-        if action == "reserve":
-            assert await book.reserve(reservation(name), revision=state.revision, lease=lease)
-        elif action == "convert":
-            assert await book.convert(name, day=DAY) == (name in model.reserved | model.bets)
-        elif action == "release":
-            await book.release(name)
-        elif action == "rebuild":
-            assert state.day is not None
-            booked = dict.fromkeys(model.bets, 1_000)
-            assert await rebuild(
-                bus, state.exposures, state.day, lease, state.revision, booked=booked
-            )
+    for action, n, account in steps:
+        name = f"d{n}@{account}"
+        if action == "rebuild":
+            await _rebuild(bus, books, models, lease)
         else:
-            lost = action == "lose"
-            known = name in model.reserved | model.bets
-            assert (
-                await book.settle(name, day=DAY, pnl_minor=-1_000 if lost else 500, lost=lost)
-                == known
-            )
-        model.apply(action, name)
-        state = await book.read()
-        assert {
-            e.decision_id for e in state.exposures if e.status is ExposureStatus.BET
-        } == model.bets
-        assert {
-            e.decision_id for e in state.exposures if e.status is ExposureStatus.RESERVED
-        } == model.reserved
-        assert state.day == DayRisk(DAY, model.pnl, model.staked, model.streak, model.count)
+            await _act(books[account], models[account], lease, action, name, account)
+            models[account].apply(action, name)
+        for whose, book in books.items():
+            _agree(await book.read(), models[whose])
     await bus.aclose()
+
+
+async def _act(
+    book: RiskBook, model: Model, lease: Held, action: str, name: str, account: str
+) -> None:
+    """Do one step; what the book answers must be what the model knows."""
+    known = name in model.reserved | model.bets
+    if action == "reserve":
+        revision = (await book.read()).revision
+        exposure = reservation(name, account=account)
+        assert await book.reserve(exposure, revision=revision, lease=lease)
+    elif action == "convert":
+        assert await book.convert(name, day=DAY) == known
+    elif action == "release":
+        await book.release(name)
+    else:
+        lost = action == "lose"
+        pnl_minor = -1_000 if lost else 500
+        assert await book.settle(name, day=DAY, pnl_minor=pnl_minor, lost=lost) == known
+
+
+async def _rebuild(
+    bus: Bus, books: dict[str, RiskBook], models: dict[str, Model], lease: Held
+) -> None:
+    """Replace the book of both accounts by itself."""
+    states = {account: await book.read() for account, book in books.items()}
+    assert await rebuild_book(
+        bus,
+        [exposure for state in states.values() for exposure in state.exposures],
+        [AccountDay(account, state.day) for account, state in states.items() if state.day],
+        lease=lease,
+        clock=SystemClock(),
+        revision=next(iter(states.values())).revision,
+        booked=dict.fromkeys((name for one in models.values() for name in one.bets), 1_000),
+    )
+
+
+def _agree(state: RiskState, model: Model) -> None:
+    by_status = {
+        status: {one.decision_id for one in state.exposures if one.status is status}
+        for status in ExposureStatus
+    }
+    assert by_status[ExposureStatus.BET] == model.bets
+    assert by_status[ExposureStatus.RESERVED] == model.reserved
+    assert state.day == DayRisk(DAY, model.pnl, model.staked, model.streak, model.count)

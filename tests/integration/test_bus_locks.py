@@ -26,6 +26,20 @@ async def test_a_lock_has_one_owner_until_it_is_released(bus: Bus) -> None:
     assert await locks.acquire(KEY, 10) is not None
 
 
+async def test_two_accounts_lock_the_same_selection_at_once(bus: Bus) -> None:
+    locks = Locks(bus, owner="router")
+    mine, theirs = (
+        bus.keys.exec_lock("fb-1", "ft.1x2.home", account)
+        for account in (ACCOUNT, "asianodds:ANOTHER")
+    )
+    held = await locks.acquire(mine, 10)
+    assert held is not None
+    assert await locks.acquire(theirs, 10) is not None
+    assert await locks.acquire(mine, 10) is None
+    assert await locks.release(held)
+    assert await locks.owner(theirs) is not None
+
+
 async def test_only_its_owner_renews_or_releases_a_lock(bus: Bus) -> None:
     locks = Locks(bus)
     old = await locks.acquire(KEY, 10)

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 
 import msgspec
@@ -17,11 +18,24 @@ from keter.bus.connection import Bus
 from keter.bus.errors import StaleRevisionError
 from keter.bus.queue import Pipe
 from keter.bus.state.accounts import read_accounts, write_account
-from keter.bus.state.cooldowns import clear_cooldown, cool_down, cooling, list_cooldowns
+from keter.bus.state.cooldowns import (
+    clear_cooldown,
+    cool_down,
+    cooldown_left_s,
+    cooling,
+    list_cooldowns,
+)
 from keter.bus.state.events import FixtureStore, read_score, write_scores
 from keter.bus.state.feeds import read_feeds, write_feed
 from keter.bus.state.odds import read_odds, read_selections, remove_odds, write_odds
-from keter.bus.state.permissions import arm, disarm, read_arming
+from keter.bus.state.permissions import (
+    arm,
+    disarm,
+    read_arming,
+    read_limits,
+    restore_limits,
+    write_limit,
+)
 from keter.bus.state.sessions import SessionStore, ThrottleStore
 from keter.bus.state.trading import change_trading, read_trading
 from keter.bus.telemetry.alerts import acknowledge_alert, clear_alert, raise_alert, read_alerts
@@ -41,6 +55,7 @@ from keter.venues.asianodds.stores import Session
 from tests.kit.execution import ACCOUNT, MARK
 from tests.kit.support import ROOT, eventually
 
+OTHER = "asianodds:ANOTHER"
 NOW = datetime(2026, 2, 21, 12, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=1)
 
@@ -220,6 +235,26 @@ async def test_a_feed_confirms_nothing_that_an_earlier_one_left_behind(bus: Bus)
     assert [facts.began_at for facts in await read_feeds(bus)] == [began_at]
 
 
+async def test_each_account_has_the_prices_of_its_own_feed_and_their_confirmation(
+    bus: Bus,
+) -> None:
+    mine = update()
+    price = BookPrices("PIN", (1.8, 2.1), ("1.80", "2.10"), NOW, NOW)
+    theirs = msgspec.structs.replace(mine, account=OTHER, books=(price,))
+    await write_odds(bus, [mine, theirs])
+    await write_feed(bus, OTHER, Phase.TODAY, {"confirmed_at": LATER})
+    name = "ft.ou.2.5.over"
+    for account, odds, confirmed_at in ((ACCOUNT, 1.9, NOW), (OTHER, 1.8, LATER)):
+        found = await read_odds(bus, account, "fb-1", name)
+        assert found is not None
+        assert (found.account, found.prices[0].odds) == (account, odds)
+        assert found.confirmed_at == confirmed_at
+        assert await read_selections(bus, account, "fb-1", [name]) == [found]
+    await remove_odds(bus, OTHER, [("fb-1", mine.market)])
+    assert await read_odds(bus, OTHER, "fb-1", name) is None
+    assert await read_odds(bus, ACCOUNT, "fb-1", name) is not None
+
+
 async def test_removed_markets_leave_no_price(bus: Bus) -> None:
     await write_odds(bus, [update(), update(market="ft.ah.-0.75")])
     await remove_odds(
@@ -341,6 +376,37 @@ async def test_an_event_or_a_selection_rests_until_its_time_is_over(bus: Bus) ->
     assert await cooling(bus, ACCOUNT, "e2", "ft.1x2.home") is Reason.COOLDOWN_SELECTION
     assert await cooling(bus, ACCOUNT, "e2", "ft.1x2.away") is None
     assert await cooling(bus, ACCOUNT, "e3", "ft.1x2.home") is None
+
+
+async def test_a_rest_is_of_one_account_alone(bus: Bus) -> None:
+    await cool_down(bus, ACCOUNT, event_uid="e1", seconds=60, reason="attempt")
+    await cool_down(
+        bus, ACCOUNT, event_uid="e2", selection_id="ft.1x2.home", seconds=60, reason="price_moved"
+    )
+    await cool_down(bus, OTHER, event_uid="e3", seconds=60, reason="attempt")
+    found = {
+        account: [await cooling(bus, account, event, "ft.1x2.home") for event in ("e1", "e2", "e3")]
+        for account in (ACCOUNT, OTHER)
+    }
+    assert found == {
+        ACCOUNT: [Reason.COOLDOWN_EVENT, Reason.COOLDOWN_SELECTION, None],
+        OTHER: [None, None, Reason.COOLDOWN_EVENT],
+    }
+    assert await cooldown_left_s(bus, ACCOUNT, "e1", "s") > 50
+    assert await cooldown_left_s(bus, OTHER, "e1", "s") == 0
+    assert len(await list_cooldowns(bus)) == 3
+    assert await clear_cooldown(bus, bus.keys.cooldown_event("e1", ACCOUNT))
+    assert await cooling(bus, ACCOUNT, "e1", "s") is None
+    assert await cooling(bus, OTHER, "e3", "s") is Reason.COOLDOWN_EVENT
+
+
+async def test_a_limit_is_lowered_on_one_account_alone(bus: Bus) -> None:
+    assert await write_limit(bus, ACCOUNT, "max_stake", Decimal(5), instead_of=None)
+    assert await read_limits(bus, OTHER) == {}
+    assert await write_limit(bus, OTHER, "max_stake", Decimal(9), instead_of=None)
+    await restore_limits(bus, OTHER, {"max_stake": Decimal(7), "max_exposure_day": Decimal(30)})
+    assert await read_limits(bus, ACCOUNT) == {"max_stake": 5}
+    assert await read_limits(bus, OTHER) == {"max_stake": 7, "max_exposure_day": 30}
 
 
 async def test_a_longer_rest_is_not_shortened_and_none_is_none(bus: Bus) -> None:

@@ -23,7 +23,7 @@ from keter.bus.queue import Item, QueueName, approved_for, depths
 from keter.bus.state.accounts import write_account
 from keter.bus.state.cooldowns import cool_down, cooldown_left_s
 from keter.bus.state.odds import write_odds
-from keter.bus.state.permissions import arm, read_arming, read_limits
+from keter.bus.state.permissions import arm, read_arming, read_limits, write_limit
 from keter.bus.state.risk import RiskBook, put_bet
 from keter.bus.state.risk_state import RiskState
 from keter.bus.state.trading import change_trading, read_trading
@@ -93,7 +93,7 @@ class Desk:
 
 
 def approval(handled: Handled) -> ApprovedSignal | None:
-    outputs = [output for output in handled.outputs if output.queue == approved_for(ACCOUNT)]
+    outputs = [output for output in handled.outputs if output.queue.startswith("approved:")]
     return decode(ApprovedSignal, outputs[0].payload) if outputs else None
 
 
@@ -958,3 +958,182 @@ async def test_a_market_that_is_gone_when_its_rest_ends_is_forgotten(
 
 async def _rest_over(bus: Bus, signal: ConfirmedSignal) -> bool:
     return await cooldown_left_s(bus, ACCOUNT, signal.event_uid, signal.selection_id) == 0
+
+
+# Several accounts
+
+FIRST, SECOND = "asianodds:first", "asianodds:second"
+TWO_ACCOUNTS = {
+    "ACCOUNTS": "A,B",
+    "AO_USER__A": "first",
+    "AO_PASS__A": "made-up",
+    "AO_USER__B": "second",
+    "AO_PASS__B": "made-up",
+}
+
+
+@asynccontextmanager
+async def desk_of_two(url: str, folder: Path, **names: object) -> AsyncIterator[Desk]:
+    """Open the desk of a run on two accounts, both with money."""
+    async with desk(url, folder, None, **TWO_ACCOUNTS, **names) as here:
+        for one in here.settings.each:
+            await fund(here.bus, one, here.clock.now())
+        yield here
+
+
+async def test_each_account_gets_its_own_stake_in_its_own_queue(
+    redis_url: str, tmp_path: Path
+) -> None:
+    async with desk_of_two(redis_url, tmp_path, FIXED_STAKE=10, FIXED_STAKE__B=6) as here:
+        stakes = {}
+        for account in (FIRST, SECOND):
+            signal = a_signal(account=account)
+            handled = await here.guard.handle(Item(signal.queue_key, encode(signal)))
+            (output,) = handled.outputs
+            assert output.queue == approved_for(account)
+            approved = decode(ApprovedSignal, output.payload)
+            assert approved.signal.account == account
+            stakes[account] = approved.stake_minor
+            (exposure,) = (await RiskBook(here.bus, account).read()).exposures
+            assert (exposure.account, exposure.decision_id) == (account, approved.decision_id)
+        assert stakes == {FIRST: 1000, SECOND: 600}
+
+
+async def test_each_account_keeps_to_its_own_caps_and_to_nobody_elses(
+    redis_url: str, tmp_path: Path
+) -> None:
+    """Two selections' worth of stake fits the first account's event and half of it the other's."""
+    async with desk_of_two(
+        redis_url,
+        tmp_path,
+        FIXED_STAKE=10,
+        MAX_EXPOSURE_EVENT__A=20,
+        MAX_EXPOSURE_EVENT__B=5,
+        MAX_EXPOSURE_LEAGUE__B=15,
+    ) as here:
+        first, second = a_signal(account=FIRST), a_signal(account=SECOND)
+        assert (await here.ask(first))[0] == "guard:ok"
+        assert (await here.ask(second))[0] == "guard:exposure_event"
+        book = await RiskBook(here.bus, SECOND).read()
+        assert (book.exposures, [one.account for one in book.of_others]) == ((), [FIRST])
+
+
+async def test_the_stakes_of_one_account_take_no_room_of_the_others_caps(
+    redis_url: str, tmp_path: Path
+) -> None:
+    async with desk_of_two(
+        redis_url, tmp_path, FIXED_STAKE=10, MAX_EXPOSURE_TOTAL=10, MAX_EXPOSURE_DAY=10
+    ) as here:
+        for account in (FIRST, SECOND):
+            told, _ = await here.ask(a_signal(event=an_event("One"), account=account))
+            assert told == "guard:ok"
+            told, _ = await here.ask(a_signal(event=an_event("Two"), account=account))
+            assert told in {"guard:exposure_day", "guard:exposure_total"}
+
+
+async def test_a_rest_a_throttle_and_a_lowered_limit_stop_one_account_alone(
+    redis_url: str, tmp_path: Path
+) -> None:
+    async with desk_of_two(redis_url, tmp_path, THROTTLE_BETS=1) as here:
+        uid = a_signal().event_uid
+        await cool_down(here.bus, FIRST, event_uid=uid, seconds=60, reason="sent")
+        assert (await here.ask(a_signal(account=FIRST)))[0] == "guard:cooldown_event"
+        assert (await here.ask(a_signal(account=SECOND)))[0] == "guard:ok"
+        other = an_event("Other")
+        told, _ = await here.ask(a_signal(event=other, account=SECOND))
+        assert told == "guard:throttled"
+        await write_limit(here.bus, FIRST, "max_exposure_event", Decimal("0.01"), instead_of=None)
+        assert (await here.ask(a_signal(event=other, account=FIRST)))[0] == "guard:exposure_event"
+
+
+async def test_the_money_and_the_losses_of_one_account_stop_the_other_from_nothing(
+    redis_url: str, tmp_path: Path
+) -> None:
+    async with desk_of_two(redis_url, tmp_path, DAILY_LOSS_LIMIT_UNITS=1) as here:
+        poor = here.settings.of(FIRST)
+        await fund(here.bus, poor, here.clock.now(), credit_minor=1)
+        assert (await here.ask(a_signal(account=FIRST)))[0] == "guard:balance_too_low"
+        _, approved = await here.ask(a_signal(account=SECOND))
+        assert approved is not None
+        theirs = RiskBook(here.bus, SECOND, clock=here.clock, run=here.run)
+        assert await theirs.convert(approved.decision_id, day=TODAY)
+        assert await theirs.settle(approved.decision_id, day=TODAY, pnl_minor=-1000, lost=True)
+        await fund(here.bus, poor, here.clock.now())
+        told, _ = await here.ask(a_signal(event=an_event("Next"), account=SECOND))
+        assert told == "guard:daily_loss_limit"
+        assert (await here.ask(a_signal(event=an_event("Next"), account=FIRST)))[0] == "guard:ok"
+
+
+async def test_a_signal_of_an_account_that_is_not_of_the_run_is_refused_and_counted(
+    redis_url: str, tmp_path: Path
+) -> None:
+    async with desk_of_two(redis_url, tmp_path) as here:
+        signal = a_signal(account=ACCOUNT)
+        handled = await here.guard.handle(Item(signal.queue_key, encode(signal)))
+        assert (handled.counts, handled.outputs) == ({"guard:other_run": 1}, [])
+        (decision,) = [decode(Decision, entry) for entry in handled.audit]
+        assert decision.verdict.reason is Reason.OTHER_RUN
+        for account in (FIRST, SECOND):
+            assert (await RiskBook(here.bus, account).read()).exposures == ()
+
+
+async def test_what_is_of_no_account_of_the_run_comes_first_and_ends_no_ranking(
+    redis_url: str, tmp_path: Path
+) -> None:
+    """The stake of its own account decides what a signal is worth."""
+    async with desk_of_two(redis_url, tmp_path, FIXED_STAKE__B=40, BANKROLL=100_000) as here:
+        signals = [
+            a_signal(account=FIRST),
+            a_signal(account=SECOND),
+            a_signal(account=ACCOUNT),
+        ]
+        items = [Item(signal.queue_key, encode(signal)) for signal in signals]
+        items.append(Item("spoilt", b"no signal"))
+        assert await here.guard.accounts.rank(items) == [2, 3, 1, 0]
+
+
+async def bet_on_both(here: Desk) -> None:
+    """Make a bet on each account that runs, and let Redis forget everything."""
+    for name, account in (("a", FIRST), ("b", SECOND)):
+        _, approved = await here.ask(a_signal(account=account))
+        assert approved is not None
+        intent = an_intent(
+            name,
+            decision_id=approved.decision_id,
+            event=approved.signal.update.event,
+            account=account,
+            stake_minor=approved.stake_minor,
+        )
+        await here.ledger.intents.create(intent, worker="t")
+        for step in WAY_TO[S.RUNNING]:
+            await here.ledger.intents.transition(
+                name, step, at=here.clock.now(), cause="test", worker="t"
+            )
+    await here.bus.redis.flushall()
+    assert await here.lease.acquire(asyncio.Event())
+    await here.later(2)
+
+
+async def test_a_rebuilt_book_gives_each_account_its_own_bets(
+    redis_url: str, tmp_path: Path
+) -> None:
+    async with desk_of_two(redis_url, tmp_path) as here:
+        await bet_on_both(here)
+        for account, other in ((FIRST, SECOND), (SECOND, FIRST)):
+            state = await RiskBook(here.bus, account).read()
+            assert [one.account for one in state.exposures] == [account]
+            assert [one.account for one in state.of_others] == [other]
+            assert state.run == here.run
+
+
+@pytest.mark.xfail(strict=True, reason="the ledger sums a day by mode, not yet by account")
+async def test_a_rebuilt_book_gives_each_account_its_own_day(
+    redis_url: str, tmp_path: Path
+) -> None:
+    async with desk_of_two(redis_url, tmp_path, FIXED_STAKE__B=6) as here:
+        await bet_on_both(here)
+        for account, stake_minor in ((FIRST, 1000), (SECOND, 600)):
+            day = (await RiskBook(here.bus, account).read()).day
+            assert day is not None
+            assert (day.bets, day.staked_minor) == (1, stake_minor)
+            assert await RiskBook(here.bus, account).bets_in_window(60) == 1

@@ -13,7 +13,10 @@ import pytest
 from keter import __version__
 from keter.cli import run_command
 from keter.cli.logs import LogReader
+from keter.cli.processes import account_for
+from keter.domain.processes import Process
 from keter.errors import UsageError
+from keter.settings import Settings, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -111,6 +114,70 @@ def test_config_shows_what_holds_why_and_no_secret(
     assert values["AO_PASS"] == {"value": "***", "source": ".env"}
     assert run_command(["config"]) == 0
     assert "canary" not in shown + capsys.readouterr().out
+
+
+TWO_ACCOUNTS = (
+    "ACCOUNTS=ALICE,BOB\nAO_USER__ALICE=alice1\nAO_PASS__ALICE=canary-1\n"
+    "AO_USER__BOB=bob1\nAO_PASS__BOB=canary-2\nFIXED_STAKE__BOB=2\n"
+)
+
+
+def test_config_shows_what_is_one_accounts_own_and_no_secret_of_any(capsys: Output) -> None:
+    Path(".env").write_text(TWO_ACCOUNTS)
+    assert run_command(["config", "--json"]) == 0
+    shown = capsys.readouterr().out
+    values = json.loads(shown)
+    assert values["FIXED_STAKE__BOB"] == {"value": "2", "source": ".env"}
+    assert values["AO_PASS__ALICE"] == {"value": "***", "source": ".env"}
+    assert "FIXED_STAKE__ALICE" not in values
+    assert run_command(["config"]) == 0
+    assert "canary" not in shown + capsys.readouterr().out
+
+
+@pytest.mark.parametrize("process", ["ingest", "router", "tracker"])
+@pytest.mark.parametrize(
+    "option", [[], ["--account", "carol"], ["--account", "BOB"]], ids=["none", "unknown", "label"]
+)
+def test_a_process_of_one_account_asks_which_of_several_and_is_64(
+    process: str, option: list[str], capsys: Output
+) -> None:
+    Path(".env").write_text(TWO_ACCOUNTS)
+    code, said = failing(capsys, "run", process, *option)
+    assert code == 64
+    assert "asianodds:alice1, asianodds:bob1" in said
+    assert len(said.splitlines()) == 1
+
+
+@pytest.mark.parametrize("process", ["validator", "edge", "guard", "recorder", "dashboard"])
+def test_a_process_for_all_accounts_takes_none_and_is_64(process: str, capsys: Output) -> None:
+    Path(".env").write_text(TWO_ACCOUNTS)
+    code, said = failing(capsys, "run", process, "--account", "bob1")
+    assert code == 64
+    assert "leave --account out" in said
+
+
+@pytest.mark.parametrize(
+    ("named", "key"), [("bob1", "asianodds:bob1"), ("asianodds:alice1", "asianodds:alice1")]
+)
+def test_the_router_of_the_named_account_is_run(
+    named: str, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path(".env").write_text(TWO_ACCOUNTS)
+    started: list[tuple[object, ...]] = []
+
+    def note(process: str, copy: int, settings: Settings, *, account: str, restarts: int) -> int:
+        started.append((process, copy, account))
+        return 0
+
+    monkeypatch.setattr("keter.processes.runtime.run_process", note)
+    assert run_command(["run", "router", "--account", named]) == 0
+    assert started == [("router", 1, key)]
+
+
+def test_an_only_account_need_not_be_named() -> None:
+    alone = load_settings(None, {"AO_USER": "me", "AO_PASS": "made-up"})
+    assert account_for(Process.ROUTER, alone, "") == "asianodds:me"
+    assert account_for(Process.GUARD, alone, "") == ""
 
 
 def test_a_bug_shows_its_trace_without_secrets_and_is_70(

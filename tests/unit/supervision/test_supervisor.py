@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from keter.clock import ManualClock
-from keter.domain.processes import STAGE_GRACE_S, STAGE_OF, Process, Stage
+from keter.domain.processes import OF_AN_ACCOUNT, STAGE_GRACE_S, STAGE_OF, Process, Stage
 from keter.errors import UnavailableError
 from keter.settings import Settings, load_settings
 from keter.supervision.launch import banner, page_host, plan_sandbox, worker_specs
@@ -29,6 +29,35 @@ def test_there_is_one_child_per_process_and_copy_under_the_name_of_its_log(tmp_p
     for spec in specs:
         assert spec.stage is STAGE_OF[Process(spec.name.split("-")[0])]
         assert "--supervised" in spec.command
+
+
+TWO_ACCOUNTS = {
+    "ACCOUNTS": "ALICE,BOB",
+    "AO_USER__ALICE": "alice1",
+    "AO_PASS__ALICE": "made-up",
+    "AO_USER__BOB": "bob1",
+    "AO_PASS__BOB": "made-up",
+}
+
+
+def test_what_works_for_one_account_runs_once_for_each_under_its_name(tmp_path: Path) -> None:
+    specs = worker_specs(settings(tmp_path, EDGE_COPIES="2", **TWO_ACCOUNTS))
+    names = [spec.name for spec in specs]
+    of_all = {process.value for process in Process if process not in OF_AN_ACCOUNT}
+    of_one = {f"{process.value}-{who}" for process in OF_AN_ACCOUNT for who in ("alice", "bob")}
+    assert sorted(names) == sorted([*of_all, *of_one, "edge-2"])
+    for spec in specs:
+        process, _, who = spec.name.partition("-")
+        assert spec.stage is STAGE_OF[Process(process)]
+        named = spec.command[-2:] == ("--account", f"asianodds:{who}1")
+        assert named == (spec.name in of_one)
+        assert ("--account" in spec.command) == named
+
+
+def test_an_only_account_gives_its_processes_their_plain_names(tmp_path: Path) -> None:
+    specs = worker_specs(settings(tmp_path, AO_USER="me", AO_PASS="made-up"))
+    routers = [spec for spec in specs if spec.name == "router"]
+    assert [tuple(spec.command[-2:]) for spec in routers] == [("--account", "asianodds:me")]
 
 
 def test_a_whole_stop_fits_into_ten_seconds() -> None:

@@ -20,7 +20,7 @@ from keter.context import Context
 from keter.control.base import Operator
 from keter.control.commands import Control
 from keter.domain.streaks import STREAK
-from keter.domain.trading import CommandAction, ExecutionMode
+from keter.domain.trading import CommandAction, ExecutionMode, OperatorCommand
 from keter.ledger import Ledger
 from keter.opening.stores import open_settings_ledger
 from keter.risk.restore import ACTOR, catch_up, last_streak_pause
@@ -110,6 +110,27 @@ async def test_a_limit_is_restored_to_the_wish_said_last(
     await desk.bus.redis.execute_command("DEL", desk.bus.keys.risk_limits(ACCOUNT))
     await catch_up(desk.context, desk.ledger)
     assert await read_limits(desk.bus, ACCOUNT) == {"max_stake": Decimal(second)}
+
+
+@pytest.mark.parametrize(
+    ("target", "restored"),
+    [
+        ("max_stake=5", {"max_stake": Decimal(5)}),
+        (f"max_stake=5@{ACCOUNT}", {"max_stake": Decimal(5)}),
+        ("max_stake=5@asianodds:ANOTHER", {}),
+    ],
+    ids=["of an older version", "ours", "of another account"],
+)
+async def test_a_limit_is_restored_to_the_account_that_it_was_said_of(
+    desk: Desk, target: str, restored: dict[str, Decimal]
+) -> None:
+    row = OperatorCommand(
+        "c1", CommandAction.SET_LIMIT, "ops", "cli", target, "why", NOW, True, "done"
+    )
+    await desk.ledger.commands.add(row)
+    await catch_up(desk.context, desk.ledger)
+    assert await read_limits(desk.bus, ACCOUNT) == restored
+    assert await read_limits(desk.bus, "asianodds:ANOTHER") == {}, "it is not of this run"
 
 
 @either_way

@@ -9,7 +9,9 @@ from keter.domain.limits import (
     LIVE_LIMITS,
     checked_limit,
     daily_loss_limit_minor,
+    limit_text,
     lowered,
+    parse_limit,
     setting_of,
 )
 from keter.errors import UsageError
@@ -55,3 +57,14 @@ def test_a_wish_that_makes_no_sense_is_refused(value: str) -> None:
 )
 def test_the_daily_loss_limit_is_rounded_down(units: float, unit: str, minor: int) -> None:
     assert daily_loss_limit_minor(units, Decimal(unit)) == minor
+
+
+@pytest.mark.parametrize("account", ["asianodds:me", "asianodds:a=b@c", "asianodds:a@b.example"])
+def test_the_text_of_a_lowered_limit_reads_back_as_it_was(account: str) -> None:
+    text = limit_text(account, "max_stake", Decimal("5.50"))
+    assert text == f"max_stake=5.50@{account}"
+    assert parse_limit(text) == (account, "max_stake", Decimal("5.50"))
+
+
+def test_the_text_of_an_older_version_names_no_account() -> None:
+    assert parse_limit("max_stake=5.50") == ("", "max_stake", Decimal("5.50"))

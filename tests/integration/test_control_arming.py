@@ -9,12 +9,13 @@ from keter.bus.connection import Bus
 from keter.bus.state.permissions import arm, armed_accounts, read_arming
 from keter.control.commands import Control
 from keter.domain.runs import Run
-from keter.domain.trading import ExecutionMode, OperatorCommand
+from keter.domain.trading import OperatorCommand
 from keter.errors import UnavailableError, UsageError
 from tests.integration.test_control import ACC, NOW, OPS, audit, bus, control
-from tests.kit.execution import LIVE_RUN, own_redis
+from tests.kit.execution import LIVE_RUN, an_account, own_redis
 
 __all__ = ["audit", "bus", "control"]  # fixtures
+DRY_RUN = msgspec.structs.replace(LIVE_RUN, accounts=(an_account("acc"),))
 
 
 async def test_arming_is_kept_per_account_and_taken_back(
@@ -52,7 +53,7 @@ async def test_arming_needs_something_that_runs_live_on_that_account(
 async def test_what_runs_dry_is_not_armed_whatever_the_settings_say(
     bus: Bus, control: Control
 ) -> None:
-    await own_redis(bus, msgspec.structs.replace(LIVE_RUN, mode=ExecutionMode.DRY))
+    await own_redis(bus, DRY_RUN)
     with pytest.raises(UsageError, match="what runs is DRY"):
         await control.arm(OPS, ACC, "open the day")
 
@@ -61,7 +62,7 @@ async def test_what_runs_dry_is_not_armed_whatever_the_settings_say(
     "next_run",
     [
         msgspec.structs.replace(LIVE_RUN, run_id="next"),
-        msgspec.structs.replace(LIVE_RUN, mode=ExecutionMode.DRY),
+        DRY_RUN,
         msgspec.structs.replace(LIVE_RUN, fingerprint="edited"),
     ],
     ids=["run", "mode", "settings"],

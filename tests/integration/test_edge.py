@@ -20,7 +20,7 @@ from keter.domain.signals import ConfirmedSignal, ValidatedMarket
 from keter.processes import edge as edge_worker
 from keter.processes.edge import EdgeWorker
 from keter.processes.turns import Handled
-from tests.kit.signals import NOW, an_event, an_update, prices
+from tests.kit.signals import ACCOUNT, NOW, an_event, an_update, prices
 from tests.kit.workbench import context_on, opened, settings_for
 
 pytestmark = pytest.mark.redis
@@ -45,7 +45,7 @@ class Edge:
         """Return what a tick brings at ``seconds``; the feed last answered at ``confirmed``."""
         self.clock.set(NOW + timedelta(seconds=seconds))
         await write_feed(
-            self.bus, "acc", Phase.TODAY, {"confirmed_at": NOW + timedelta(seconds=confirmed)}
+            self.bus, ACCOUNT, Phase.TODAY, {"confirmed_at": NOW + timedelta(seconds=confirmed)}
         )
         return await self.worker.tick()
 

@@ -98,8 +98,9 @@ async def test_redis_stays_small_and_real_matches_stay(
     assert used < MOST_BYTES
     assert await own_bus.redis.execute_command("HLEN", own_bus.keys.fixtures(USER)) <= 2 * KEPT
     for number in range(1, REAL + 1):
-        assert await read_odds(own_bus, USER, UID.format(number), "ft.ou.2.5.over") is not None, (
-            number
-        )
+        assert (
+            await read_odds(own_bus, context.account.key, UID.format(number), "ft.ou.2.5.over")
+            is not None
+        ), number
     left_out = source.problems[Problem.BEYOND_HORIZON] + source.problems[Problem.SHED]
     assert left_out >= ANSWERS * INVENTED - KEPT

@@ -148,7 +148,7 @@ def refusal(own: Run, other: Run) -> str:
         name
         for name, differs in (
             ("mode", own.mode is not other.mode),
-            ("account", own.accounts != other.accounts),
+            ("account", {one.key for one in own.accounts} != {one.key for one in other.accounts}),
             ("ledger", own.ledger_id != other.ledger_id),
             ("settings", own.fingerprint != other.fingerprint),
         )

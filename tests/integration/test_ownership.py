@@ -211,7 +211,8 @@ async def test_a_start_beside_another_instance_is_refused_with_what_to_do(
     second = owning(settings_for(tmp_path), THEIRS)
     with pytest.raises(
         UnavailableError,
-        match=r"LIVE for asianodds:acc on here \(mode, ledger, settings differ\); set REDIS_KEY_PREFIX",
+        match=r"LIVE for asianodds:acc on here \(mode, ledger, settings differ\);"
+        " set REDIS_KEY_PREFIX",
     ):
         await second.begin(redis_url)
     await second.aclose()

@@ -1137,3 +1137,27 @@ async def test_a_rebuilt_book_gives_each_account_its_own_day(
             assert day is not None
             assert (day.bets, day.staked_minor) == (1, stake_minor)
             assert await RiskBook(here.bus, account).bets_in_window(60) == 1
+
+
+async def test_when_the_rest_of_one_account_is_over_only_its_market_is_looked_at_again(
+    redis_url: str, tmp_path: Path
+) -> None:
+    async with desk_of_two(redis_url, tmp_path) as here:
+        signals = {account: a_signal(account=account) for account in (FIRST, SECOND)}
+        await write_odds(here.bus, [signal.update for signal in signals.values()])
+        for account, seconds in ((FIRST, 0.5), (SECOND, 600)):
+            signal = signals[account]
+            await cool_down(
+                here.bus, account, event_uid=signal.event_uid, seconds=seconds, reason="ok"
+            )
+            assert (await here.ask(signal))[0] == "guard:cooldown_event"
+
+        async def over() -> list[MarketUpdate]:
+            here.clock.set(here.clock.now() + timedelta(seconds=1))
+            outputs = (await here.guard.tick()).outputs
+            return [decode(MarketUpdate, output.payload) for output in outputs]
+
+        (again,) = await eventually(over)
+        assert again.account == FIRST
+        here.clock.set(here.clock.now() + timedelta(seconds=5))
+        assert (await here.guard.tick()).outputs == []

@@ -14,7 +14,7 @@ from keter.bus.connection import connect
 from keter.bus.errors import BusRefusedError, ConnectionLostError, LeaseLostError
 from keter.bus.queue import Item, Output, Pipe, QueueName, Reaper, queues_of
 from keter.errors import UnavailableError
-from tests.kit.execution import ACCOUNT
+from tests.kit.signals import ACCOUNT
 
 POINTS = ("opened", "claimed", "half done", "done", "stepped")
 

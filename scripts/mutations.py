@@ -1249,8 +1249,8 @@ MUTATIONS = (
         BOUNDED,
         "open bets are read from an index of their own",
         BET_QUERIES,
-        "    query = select(bets).where(bets.c.mode == mode.value, OPEN_NOW)\n",
-        "    query = select(bets).where(bets.c.mode == mode.value,"
+        "    query = select(bets).where(bets_of(mode, account), OPEN_NOW)\n",
+        "    query = select(bets).where(bets_of(mode, account),"
         " bets.c.state.in_(state_names(OPEN)))\n",
         (QUESTIONS,),
     ),

@@ -337,7 +337,7 @@ class BetLife(RuleBasedStateMachine):
         assert [e for e in state.exposures if e.status is ExposureStatus.BET] == []
         assert await ledger.foreign.open(ACCOUNT, DRY) == []
         assert state.day is not None
-        day = (await ledger.risk_picture(state.day.day, DRY))[1]
+        day = (await ledger.risk_picture(DRY, ACCOUNT, state.day.day))[1]
         assert (state.day.pnl_minor, state.day.staked_minor, state.day.bets) == (
             day.pnl_minor,
             day.staked_minor,

@@ -241,7 +241,7 @@ async def check_money(bets: list[Bet], ledger: Ledger, bus: Bus, day: str) -> No
     Nothing is left at risk.
     """
     profit = sum(bet.pnl_minor or 0 for bet in bets if bet.state in SETTLED)
-    summary = await ledger.summary(DRY, day)
+    summary = await ledger.summary(DRY, None, day)
     state = await RiskBook(bus, ACCOUNT).read()
     assert state.day is not None
     assert profit == summary.pnl_minor == state.day.pnl_minor

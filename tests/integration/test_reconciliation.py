@@ -272,7 +272,7 @@ async def test_a_closing_price_does_not_restart_the_clock_of_an_unknown_bet(desk
         cause="closing_price",
         worker="tracker",
     )
-    figures = await desk.world.ledger.figures(DRY, "2026-02-21", clv_since=NOW)
+    figures = await desk.world.ledger.figures(DRY, ACCOUNT, "2026-02-21", clv_since=NOW)
     assert figures.unknown_since == began
     await desk.tracker.look()
     assert "unknown-bets" in await desk.alert_details(), (
@@ -353,6 +353,6 @@ async def test_what_a_closed_router_skips_is_a_decision_and_no_bet(desk: Desk) -
         None,
     )
     assert handled.counts == {"router:reconciling": 1}
-    summary = await desk.world.ledger.summary(DRY)
+    summary = await desk.world.ledger.summary(DRY, ACCOUNT)
     assert summary.states == {}, "nothing for the page to count as rejected"
     assert (await desk.world.book().read()).exposures == (), "what it reserved is free again"

@@ -76,8 +76,8 @@ class World:
         held = await Locks(self.bus, ids=self.ids).acquire("lease:guard", 3600)
         assert held is not None
         self.guard = held
-        bets = await self.ledger.intents.open_bets(DRY)
-        day = (await self.ledger.risk_picture(self.ledger.day_of(self.clock.now()), DRY))[1]
+        today = self.ledger.day_of(self.clock.now())
+        bets, day = await self.ledger.risk_picture(DRY, ACCOUNT, today)
         day, booked = with_begun(
             day, [bet for bet in bets if self.ledger.day_of(bet.intent.created_at) == day.day]
         )

@@ -498,7 +498,7 @@ class ExecutionWorld:
         left = [e.decision_id for e in state.exposures if e.status is ExposureStatus.BET]
         found = [f"exposure left over: {decision}" for decision in left]
         if state.day is not None:
-            ledger = (await self.ledger.risk_picture(state.day.day, LIVE))[1]
+            ledger = (await self.ledger.risk_picture(LIVE, ACCOUNT_KEY, state.day.day))[1]
             here = (ledger.pnl_minor, ledger.staked_minor, ledger.bets)
             there = (state.day.pnl_minor, state.day.staked_minor, state.day.bets)
             if here != there:

@@ -26,33 +26,35 @@ Question = Callable[[Ledger], Awaitable[object]]
 
 # What guard, router, tracker, recorder and dashboard ask every few seconds, or with every bet.
 QUESTIONS: dict[str, Question] = {
-    "open bets": lambda book: book.intents.open_bets(DRY),
-    "open bets of an account": lambda book: book.intents.open_bets(DRY, ACCOUNT),
-    "risk picture": lambda book: book.risk_picture(_today(book), DRY),
-    "summary of the day": lambda book: book.summary(DRY),
-    "profit of the day": lambda book: book.pnl_points(DRY, NOW - timedelta(hours=12)),
+    "open bets": lambda book: book.intents.open_bets(DRY, ACCOUNT),
+    "open bets of all accounts": lambda book: book.intents.open_bets(DRY),
+    "risk picture": lambda book: book.risk_picture(DRY, ACCOUNT, _today(book)),
+    "summary of the day": lambda book: book.summary(DRY, ACCOUNT),
+    "profit of the day": lambda book: book.pnl_points(DRY, ACCOUNT, NOW - timedelta(hours=12)),
     "figures of /metrics": lambda book: book.figures(
-        DRY, _today(book), clv_since=NOW - timedelta(hours=1)
+        DRY, ACCOUNT, _today(book), clv_since=NOW - timedelta(hours=1)
     ),
-    "newest bets": lambda book: book.intents.list_bets(BetFilter(mode=DRY), limit=60),
+    "newest bets": lambda book: book.intents.list_bets(
+        BetFilter(mode=DRY, account=ACCOUNT), limit=60
+    ),
     "unknown bets": lambda book: book.intents.list_bets(
-        BetFilter(mode=DRY, states=frozenset({BetState.UNKNOWN})), limit=60
+        BetFilter(mode=DRY, account=ACCOUNT, states=frozenset({BetState.UNKNOWN})), limit=60
     ),
     "refused bets": lambda book: book.intents.list_bets(
-        BetFilter(mode=DRY, states=frozenset({BetState.REFUSED})), limit=60
+        BetFilter(mode=DRY, account=ACCOUNT, states=frozenset({BetState.REFUSED})), limit=60
     ),
     "settled bets": lambda book: book.intents.list_bets(
-        BetFilter(mode=DRY, states=SETTLED), limit=60
+        BetFilter(mode=DRY, account=ACCOUNT, states=SETTLED), limit=60
     ),
     "an old page of orders": lambda book: book.intents.list_bets(
-        BetFilter(mode=DRY), limit=60, before=_name(1)
+        BetFilter(mode=DRY, account=ACCOUNT), limit=60, before=_name(1)
     ),
     "neighbours of an old bet": lambda book: book.intents.neighbours(_name(1)),
     "settled bets of an event": lambda book: book.intents.list_bets(
-        BetFilter(mode=DRY, event_uid=_event(1), states=SETTLED), limit=4
+        BetFilter(mode=DRY, account=ACCOUNT, event_uid=_event(1), states=SETTLED), limit=4
     ),
     "bets of the last seconds": lambda book: book.intents.list_bets(
-        BetFilter(mode=DRY, since=NOW - timedelta(seconds=12)), limit=6
+        BetFilter(mode=DRY, account=ACCOUNT, since=NOW - timedelta(seconds=12)), limit=6
     ),
     "one bet": lambda book: book.intents.get(_name(1)),
     "a bet by its reference": lambda book: book.intents.by_references([f"k{_name(1)}"]),

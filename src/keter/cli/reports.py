@@ -8,6 +8,7 @@ import typer
 
 from keter.cli.access import settings_meant, with_ledger
 from keter.cli.output import JsonFlag, show_json, write_file
+from keter.cli.report_accounts import ACCOUNT, AccountOption, Owners, owners_meant, with_accounts
 from keter.domain.money import MINOR_PER_UNIT, grouped_text, money_text
 from keter.domain.trading import ExecutionMode
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from keter.ledger import Ledger
     from keter.replay.parity import Parity
     from keter.replay.performance import Performance
+    from keter.settings import Settings
     from keter.venues.paper.settings import PaperSettings
 
 MOST_BETS = 100_000
@@ -43,6 +45,7 @@ def register(app: typer.Typer) -> None:
 @commands.command()
 def bets(
     mode: ModeOption = None,
+    account: AccountOption = None,
     days: DaysOption = 30,
     html: Annotated[
         Path | None, typer.Option(help="Write a page with charts to this file.")
@@ -51,47 +54,53 @@ def bets(
 ) -> None:
     """Show yield, closing line value, calibration, drawdown and profit.
 
-    Profit is also shown by league, market, odds, book and time.
+    Profit is also shown by league, market, odds, book, time, and account if there are several.
     """
     from keter.replay.performance import performance
     from keter.replay.records import records_of
 
     settings = settings_meant()
-    chosen = mode or settings.account.mode
-    records = records_of(
-        with_ledger(lambda ledger: _bets(ledger, chosen, days)), settings.mode.zone
-    )
-    result = performance(records)
+    owners, found = with_ledger(lambda ledger: _bets(ledger, settings, mode, account, days))
+    chosen, records = owners.mode, records_of(found, settings.mode.zone)
+    result = with_accounts(performance(records), found, records)
     if html is not None:
         from keter.replay.report import html_report
 
-        intro = f"{chosen} bets of the last {days:g} days."
+        intro = f"{chosen} bets of {owners.text}, last {days:g} days."
         warnings = [IMAGINED[chosen]] if chosen in IMAGINED else []
         write_file(html, html_report(f"Keter {chosen}", intro, warnings, records, result))
     if as_json:
         import msgspec
 
-        show_json({"mode": chosen, "days": days, **msgspec.to_builtins(result)})
+        said = {"mode": chosen, "accounts": owners.accounts, "days": days}
+        show_json({**said, **msgspec.to_builtins(result)})
     else:
-        typer.echo(f"{chosen}, last {days:g} days, {result.open} bets open")
+        typer.echo(f"{chosen}, {owners.text}, last {days:g} days, {result.open} bets open")
         if chosen in IMAGINED:
             typer.echo(IMAGINED[chosen])
         show_performance(result)
 
 
 @commands.command()
-def books(mode: ModeOption = None, days: DaysOption = 90, as_json: JsonFlag = False) -> None:
+def books(
+    mode: ModeOption = None,
+    account: AccountOption = None,
+    days: DaysOption = 90,
+    as_json: JsonFlag = False,
+) -> None:
     """Show refusal rate, delay to acceptance and price loss of each book."""
     import msgspec
 
     from keter.venues.paper.behaviour import behaviour
 
-    chosen = mode or settings_meant().account.mode
-    found = behaviour(with_ledger(lambda ledger: _placements(ledger, chosen, days)))
+    settings = settings_meant()
+    owners, facts = with_ledger(lambda ledger: _placements(ledger, settings, mode, account, days))
+    found = behaviour(facts)
     if as_json:
         show_json([{**msgspec.to_builtins(one), "refusal_rate": one.refusal_rate} for one in found])
         return
-    typer.echo(f"{chosen}, last {days:g} days{'' if found else ': no placements'}")
+    none = "" if found else ": no placements"
+    typer.echo(f"{owners.mode}, {owners.text}, last {days:g} days{none}")
     typer.echo(
         f"{'book':<8}{'sent':>7}{'refused':>10}{'accepted in':>14}{'9 of 10 in':>12}"
         f"{'refused in':>12}{'price loss':>12}"
@@ -106,7 +115,7 @@ def books(mode: ModeOption = None, days: DaysOption = 90, as_json: JsonFlag = Fa
 
 
 @commands.command()
-def parity(days: DaysOption = 90, as_json: JsonFlag = False) -> None:
+def parity(account: AccountOption = None, days: DaysOption = 90, as_json: JsonFlag = False) -> None:
     """Show what DRY would have made of the placements of LIVE: fills, price, profit."""
     import msgspec
 
@@ -114,21 +123,25 @@ def parity(days: DaysOption = 90, as_json: JsonFlag = False) -> None:
     from keter.replay.parity import parity as compare
     from keter.venues.paper.behaviour import LEARNED_FROM, learned
 
-    settings = settings_meant()
-    facts = with_ledger(lambda ledger: _placements(ledger, ExecutionMode.LIVE, days))
+    settings, live = settings_meant(), ExecutionMode.LIVE
+    owners, facts = with_ledger(lambda ledger: _placements(ledger, settings, live, account, days))
     uids = sorted({fact.bet.intent.event_uid for fact in facts})
     results = with_ledger(lambda ledger: ledger.results.many(uids))
-    placements = with_ledger(
-        lambda ledger: _placements(ledger, ExecutionMode.LIVE, LEARNED_FROM / timedelta(days=1))
+    # Of all accounts, as the paper gateway learns.
+    _, every = with_ledger(
+        lambda ledger: _placements(ledger, settings, live, None, LEARNED_FROM / timedelta(days=1))
     )
-    paper = learned(settings.paper, placements)  # as the paper gateway does
+    paper = learned(settings.paper, every)
     rows = compare(facts, results, Model(paper, settings.router))
     if as_json:
         show_json(msgspec.to_builtins(rows))
         return
     if not rows:
-        typer.echo(f"no LIVE placements in the last {days:g} days: nothing to compare")
+        typer.echo(
+            f"no LIVE placements of {owners.text} in the last {days:g} days: nothing to compare"
+        )
         return
+    typer.echo(f"LIVE, {owners.text}, last {days:g} days")
     learned_from = f"LIVE placements of the last {LEARNED_FROM.days} days"
     _print_parity(rows, paper, "the PAPER_* settings" if paper == settings.paper else learned_from)
 
@@ -166,10 +179,14 @@ def show_performance(result: "Performance") -> None:
         f" {result.longest_losing_streak}, longest winning streak {result.longest_win_streak}\n"
     )
     for name, rows in result.slices.items():
-        typer.echo(f"{name:<22}{'bets':>7}{'turnover':>12}{'profit':>12}{'yield':>10}{'CLV':>10}")
+        # Accounts may differ in their last letters only, so their names are shown whole.
+        width = max([21, *(len(row.name) for row in rows if name == ACCOUNT)])
+        typer.echo(
+            f"{name:<{width}} {'bets':>7}{'turnover':>12}{'profit':>12}{'yield':>10}{'CLV':>10}"
+        )
         for row in rows:
             typer.echo(
-                f"{row.name[:21]:<22}{row.n:>7,}{money_text(row.turnover_minor):>12}"
+                f"{row.name[:width]:<{width}} {row.n:>7,}{money_text(row.turnover_minor):>12}"
                 f"{money_text(row.pnl_minor):>12}{percent(row.yield_):>10}{percent(row.clv):>10}"
             )
         typer.echo("")
@@ -202,19 +219,34 @@ def _expectation(result: "Performance") -> str:
     return "; ".join(parts)
 
 
-async def _bets(ledger: "Ledger", mode: ExecutionMode, days: float) -> "list[Bet]":
+async def _bets(
+    ledger: "Ledger",
+    settings: "Settings",
+    mode: ExecutionMode | None,
+    account: str | None,
+    days: float,
+) -> "tuple[Owners, list[Bet]]":
     from keter.clock import SystemClock
     from keter.ledger import BetFilter
 
-    return await ledger.intents.list_bets(
-        BetFilter(mode=mode, since=SystemClock().now() - timedelta(days=days)), limit=MOST_BETS
-    )
+    owners = await owners_meant(ledger, settings, mode, account)
+    since = SystemClock().now() - timedelta(days=days)
+    chosen = BetFilter(mode=owners.mode, account=owners.only, since=since)
+    return owners, await ledger.intents.list_bets(chosen, limit=MOST_BETS)
 
 
-async def _placements(ledger: "Ledger", mode: ExecutionMode, days: float) -> "list[PlacementFact]":
+async def _placements(
+    ledger: "Ledger",
+    settings: "Settings",
+    mode: ExecutionMode | None,
+    account: str | None,
+    days: float,
+) -> "tuple[Owners, list[PlacementFact]]":
     from keter.clock import SystemClock
 
-    return await ledger.placements(mode, SystemClock().now() - timedelta(days=days))
+    owners = await owners_meant(ledger, settings, mode, account)
+    since = SystemClock().now() - timedelta(days=days)
+    return owners, await ledger.placements(owners.mode, owners.only, since)
 
 
 def _parity_line(row: "Parity") -> str:

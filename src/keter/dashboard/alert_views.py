@@ -32,7 +32,8 @@ def telegram_views(
         return status_of(await hub.newest(), settings, known=hub.problem is None)
 
     async def open_bets() -> Sequence[Bet]:
-        return await (await ledgers.reading()).intents.open_bets(settings.account.mode)
+        account, ledger = settings.account, await ledgers.reading()
+        return await ledger.intents.open_bets(account.mode, account.key)
 
     async def alerts() -> Sequence[Alert]:
         try:

@@ -196,19 +196,21 @@ class Reader:
         return self._ledger_facts
 
     async def _read_ledger(self) -> LedgerFacts:
-        ledger, mode = await self._ledgers.reading(), self._settings.account.mode
+        ledger, account = await self._ledgers.reading(), self._settings.account
+        mode, key = account.mode, account.key
+        unknown = frozenset({BetState.UNKNOWN})
         decisions: list[Decision] = []
         for stage, reason in TAPE:
             decisions += await ledger.decisions.recent(TAPE_VERDICTS, stage=stage, reason=reason)
         decisions.sort(key=lambda decision: decision.at, reverse=True)
         return LedgerFacts(
-            summary=await ledger.summary(mode, self.today()),
-            bets=await ledger.intents.list_bets(BetFilter(mode=mode), limit=TAPE_BETS),
+            summary=await ledger.summary(mode, key, self.today()),
+            bets=await ledger.intents.list_bets(BetFilter(mode=mode, account=key), limit=TAPE_BETS),
             unknown=await ledger.intents.list_bets(
-                BetFilter(mode=mode, states=frozenset({BetState.UNKNOWN})), limit=TAPE_BETS
+                BetFilter(mode=mode, account=key, states=unknown), limit=TAPE_BETS
             ),
             decisions=decisions,
-            pnl=await ledger.pnl_points(mode, self._day_start()),
+            pnl=await ledger.pnl_points(mode, key, self._day_start()),
         )
 
     def today(self) -> str:

@@ -86,7 +86,8 @@ async def _workers(
 
 
 async def _ledger(settings: Settings, ledgers: LazyLedgers, stores: Stores) -> tuple[bool, str]:
-    await (await ledgers.reading()).summary(settings.account.mode)
+    account = settings.account
+    await (await ledgers.reading()).summary(account.mode, account.key)
     trouble = (await stores.look()).ledger
     return (True, "can be read and written") if trouble is None else (False, trouble.detail)
 

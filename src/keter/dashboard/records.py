@@ -74,6 +74,7 @@ class Records:
     ) -> list[Bet]:
         chosen = BetFilter(
             mode=self._settings.account.mode,
+            account=self._settings.account.key,
             states=frozenset({query.state}) if query.state is not None else None,
             since=query.since,
             until=query.until,
@@ -112,8 +113,9 @@ class Records:
 
     async def settled(self, limit: int) -> list[models.BetRow]:
         """Return bets with a result, newest first."""
-        ledger, mode = await self._ledgers.reading(), self._settings.account.mode
-        bets = await ledger.intents.list_bets(BetFilter(mode=mode, states=SETTLED), limit=limit)
+        ledger, account = await self._ledgers.reading(), self._settings.account
+        chosen = BetFilter(mode=account.mode, account=account.key, states=SETTLED)
+        bets = await ledger.intents.list_bets(chosen, limit=limit)
         return [order_row(bet) for bet in bets]
 
     async def signals(self, query: models.SignalsQuery) -> list[models.SignalRow]:

@@ -104,12 +104,13 @@ class Scraping:
         try:
             async with asyncio.timeout(DEADLINE_S):
                 ledger = await context.records.ledger()
-                mode, since = settings.account.mode, self._context.clock.now() - CLV_SPAN
+                mode, account = settings.account.mode, settings.account.key
+                since = self._context.clock.now() - CLV_SPAN
                 if self._closing is None or self._context.clock.monotonic() >= self._closing_due:
-                    self._closing = await ledger.closing_line(mode, since)
+                    self._closing = await ledger.closing_line(mode, account, since)
                     self._closing_due = self._context.clock.monotonic() + CLV_EVERY_S
                 return await ledger.figures(
-                    mode, context.reader.today(), clv_since=since, closing=self._closing
+                    mode, account, context.reader.today(), clv_since=since, closing=self._closing
                 )
         except (KeterError, TimeoutError):
             return None

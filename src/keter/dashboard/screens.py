@@ -156,12 +156,14 @@ class Screens:
 
     async def performance(self, call: Call) -> BaseModel:
         query, context = call.query_as(models.PerformanceQuery), self._context
-        mode = (
-            ExecutionMode(query.mode) if query.mode is not None else context.settings.account.mode
-        )
+        account = context.settings.account
+        mode = ExecutionMode(query.mode) if query.mode is not None else account.mode
         now = context.clock.now()
         since = now - timedelta(days=query.days)
-        chosen = BetFilter(mode=mode, states=SETTLED, settled_since=since)
+        # The simulator's account bets in DEMO alone, and no other does: all others are meant then.
+        same = (mode is ExecutionMode.DEMO) == (account.mode is ExecutionMode.DEMO)
+        key = account.key if same else None
+        chosen = BetFilter(mode=mode, account=key, states=SETTLED, settled_since=since)
         found = await (await context.records.ledger()).intents.list_bets(chosen, limit=MOST_SUMMED)
         bets = settled_only(found)
         points = sorted((bet.settled_at or bet.updated_at, bet.pnl_minor or 0) for bet in bets)

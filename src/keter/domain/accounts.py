@@ -32,6 +32,10 @@ class AccountId(msgspec.Struct, frozen=True, order=True):
             raise ValueError(f"{text!r} names no account; write venue:name")
         return cls(venue, name)
 
+    def is_called(self, text: str) -> bool:
+        """Return whether ``text`` means this account: the whole id, or the name alone."""
+        return text in {str(self), self.name}
+
 
 class Account(msgspec.Struct, frozen=True):
     """An account and what every bet on it has in common.
@@ -53,4 +57,4 @@ class Account(msgspec.Struct, frozen=True):
 
     def is_called(self, text: str) -> bool:
         """Return whether ``text`` means this account: its whole id, or its name alone."""
-        return text in {self.key, self.id.name}
+        return self.id.is_called(text)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.engine import Connection
 
 from keter.domain.bets import NOT_SENT, OPEN, SETTLED, Bet, BetState
@@ -40,11 +40,15 @@ def state_names(states: Iterable[BetState]) -> list[str]:
     return sorted(state.value for state in states)
 
 
-def read_open(connection: Connection, mode: ExecutionMode, account: str | None = None) -> list[Bet]:
-    """Return every bet that is not final, oldest first."""
-    query = select(bets).where(bets.c.mode == mode.value, OPEN_NOW)
-    if account is not None:
-        query = query.where(bets.c.account == account)
+def bets_of(mode: ExecutionMode, account: str | None) -> ColumnElement[bool]:
+    """Return the condition that a bet is the account's in this mode; None means any account's."""
+    of_mode = bets.c.mode == mode.value
+    return of_mode if account is None else and_(of_mode, bets.c.account == account)
+
+
+def read_open(connection: Connection, mode: ExecutionMode, account: str | None) -> list[Bet]:
+    """Return every bet that is not final, oldest first; None means those of all accounts."""
+    query = select(bets).where(bets_of(mode, account), OPEN_NOW)
     return [rows.to_bet(row) for row in connection.execute(query.order_by(bets.c.created_at))]
 
 

@@ -11,6 +11,7 @@ from keter.ledger import bet_steps, rows
 from keter.ledger.bet_queries import (
     MAYBE_AT_VENUE,
     BetFilter,
+    bets_of,
     conditions_of,
     entries_of,
     read_open,
@@ -137,7 +138,7 @@ class Intents:
         return await self._one(bets.c.decision_id == decision_id)
 
     async def open_bets(self, mode: ExecutionMode, account: str | None = None) -> list[Bet]:
-        """Return every bet that is not final, oldest first."""
+        """Return every bet that is not final, oldest first; None means those of all accounts."""
         return await self._database.read(lambda connection: read_open(connection, mode, account))
 
     async def list_bets(
@@ -164,13 +165,13 @@ class Intents:
         return [rows.to_bet(row) for row in found]
 
     async def neighbours(self, intent_id: str) -> tuple[str | None, str | None]:
-        """Return the ids of the intents created just before and just after this one in its mode.
+        """Return the ids of the intents that its account created just before and just after it.
 
-        Raises NotInLedgerError.
+        They are of the same mode. Raises NotInLedgerError.
         """
         own = (await self.get(intent_id)).intent
         made, name, at = bets.c.created_at, bets.c.intent_id, own.created_at
-        same = select(name).where(bets.c.mode == own.mode.value).limit(1)
+        same = select(name).where(bets_of(own.mode, own.account)).limit(1)
         before = same.where(made <= at, (made < at) | (name < intent_id)).order_by(
             made.desc(), name.desc()
         )

@@ -1,21 +1,25 @@
-"""Sums over the whole ledger for monitoring: bets by state, money, closing line value."""
+"""Sums over the whole ledger for monitoring: bets by state, money, closing line value.
 
+Each is of one mode and one account; an account None means all accounts of the mode.
+"""
+
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime, tzinfo
 from math import isfinite
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.engine import Connection
 
 from keter.domain.bets import SETTLED, BetState
 from keter.domain.exposure import DayRisk
 from keter.domain.trading import ExecutionMode
-from keter.ledger.bet_queries import MAYBE_AT_VENUE, entries_of
+from keter.ledger.bet_queries import MAYBE_AT_VENUE, bets_of, entries_of
 from keter.ledger.schema import OPEN_NOW, bets, transitions
 from keter.ledger.statements import unindexed
 from keter.ledger.sums import at_risk, read_day_risk
-from keter.ledger.totals import BETS, read_totals
+from keter.ledger.totals import read_bet_totals
 
 LAST_PLACEMENTS = 20
 # States of a placement that the venue has answered or that ended in doubt; SENDING is too early.
@@ -30,10 +34,10 @@ class ClosingLine(msgspec.Struct, frozen=True):
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """Sums over all bets of one execution mode; amounts in minor units.
+    """Sums over all bets of an account in one mode; amounts in minor units.
 
-    ``states`` counts every bet in the ledger by its state. ``unknown_since`` is when the bet that
-    has been UNKNOWN for longest entered that state.
+    ``states`` counts all these bets by their state. ``unknown_since`` is when the bet that has
+    been UNKNOWN for longest entered that state.
 
     ``placements`` is the number of the newest answered placements, LAST_PLACEMENTS at most.
     ``refused`` of them were refused.
@@ -56,6 +60,7 @@ class Figures(msgspec.Struct, frozen=True):
 def read_figures(
     connection: Connection,
     mode: ExecutionMode,
+    account: str | None,
     day: str,
     zone: tzinfo,
     clv_since: datetime,
@@ -67,17 +72,20 @@ def read_figures(
 
     Raises ValueError if ``day`` is not an ISO date.
     """
-    ours = bets.c.mode == mode.value
-    found = read_totals(connection, BETS, mode.value)
+    ours = bets_of(mode, account)
+    found = read_bet_totals(connection, mode, account)
+    states: Counter[str] = Counter()
+    for one in found:
+        states[one.state] += one.number
     at_venue = select(at_risk()).where(ours, OPEN_NOW, bets.c.state.in_(sorted(MAYBE_AT_VENUE)))
-    placements = _newest_placements(connection, mode)
-    line = closing if closing is not None else read_closing(connection, mode, clv_since)
+    placements = _newest_placements(connection, ours)
+    line = closing if closing is not None else read_closing(connection, mode, account, clv_since)
     return Figures(
-        day=read_day_risk(connection, day, mode, zone),
-        states={one.state: one.number for one in found},
+        day=read_day_risk(connection, mode, account, day, zone),
+        states=dict(states),
         profit_minor=sum(one.pnl_minor for one in found if BetState(one.state) in SETTLED),
         outstanding_minor=int(connection.execute(at_venue).scalar_one()),
-        unknown_since=_unknown_since(connection, mode),
+        unknown_since=_unknown_since(connection, ours),
         placements=len(placements),
         refused=placements.count(BetState.REFUSED.value),
         clv_bets=line.bets,
@@ -85,30 +93,28 @@ def read_figures(
     )
 
 
-def _unknown_since(connection: Connection, mode: ExecutionMode) -> datetime | None:
-    unknown = select(bets.c.intent_id).where(
-        bets.c.mode == mode.value, OPEN_NOW, bets.c.state == BetState.UNKNOWN.value
-    )
+def _unknown_since(connection: Connection, ours: ColumnElement[bool]) -> datetime | None:
+    unknown = select(bets.c.intent_id).where(ours, OPEN_NOW, bets.c.state == BetState.UNKNOWN.value)
     entries = connection.execute(entries_of(transitions.c.intent_id.in_(unknown)))
     return min((row.at for row in entries), default=None)
 
 
-def _newest_placements(connection: Connection, mode: ExecutionMode) -> list[str]:
-    """Return the states of the newest answered placements."""
-    newest = select(bets.c.state).where(
-        bets.c.mode == mode.value, unindexed(bets.c.state).in_(sorted(ANSWERED))
-    )
+def _newest_placements(connection: Connection, ours: ColumnElement[bool]) -> list[str]:
+    """Return the states of our newest answered placements."""
+    newest = select(bets.c.state).where(ours, unindexed(bets.c.state).in_(sorted(ANSWERED)))
     newest = newest.order_by(bets.c.created_at.desc()).limit(LAST_PLACEMENTS)
     return list(connection.execute(newest).scalars())
 
 
-def read_closing(connection: Connection, mode: ExecutionMode, since: datetime) -> ClosingLine:
+def read_closing(
+    connection: Connection, mode: ExecutionMode, account: str | None, since: datetime
+) -> ClosingLine:
     """Return the mean closing line value of the bets settled since ``since``.
 
     It reads every one of these bets, so it is not for every scrape.
     """
     settled = select(bets.c.odds, bets.c.closing_fair_odds).where(
-        bets.c.mode == mode.value,
+        bets_of(mode, account),
         bets.c.settled_at >= since,
         unindexed(bets.c.state).in_(sorted(SETTLED)),
         bets.c.closing_fair_odds.is_not(None),

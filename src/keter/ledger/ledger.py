@@ -32,7 +32,7 @@ from keter.ledger.placements import read_placements
 from keter.ledger.results import Results
 from keter.ledger.schema import identity
 from keter.ledger.settlements import Settlements
-from keter.ledger.totals import fold
+from keter.ledger.totals import fold, read_owners
 from keter.system.text_files import is_present
 
 
@@ -48,6 +48,8 @@ class Identity(msgspec.Struct, frozen=True):
 
 class Ledger:
     """The history of money. Amounts are in minor units.
+
+    Bets, sums and lists are of one mode and one account; an account None means all of the mode.
 
     Every method raises LedgerUnavailableError if the database fails. It is then unknown whether a
     commit took place.
@@ -76,14 +78,16 @@ class Ledger:
         return day_of(moment, self._zone)
 
     async def last_results(
-        self, mode: ExecutionMode, *, since: datetime | None = None
+        self, mode: ExecutionMode, account: str | None, *, since: datetime | None = None
     ) -> list[tuple[str, BetState]]:
         """Return (intent id, state) of bets settled after ``since``, newest first, 400 at most."""
         return await self._database.read(
-            lambda connection: sums.read_results(connection, mode, since=since)
+            lambda connection: sums.read_results(connection, mode, account, since=since)
         )
 
-    async def risk_picture(self, day: str, mode: ExecutionMode) -> tuple[list[Bet], DayRisk]:
+    async def risk_picture(
+        self, mode: ExecutionMode, account: str | None, day: str
+    ) -> tuple[list[Bet], DayRisk]:
         """Return the open bets and the day's sums, both read at one moment.
 
         The sums are settled profit, stakes, number of bets, and the losing streak at the day's end.
@@ -93,48 +97,67 @@ class Ledger:
         """
         return await self._database.read(
             lambda connection: (
-                read_open(connection, mode),
-                sums.read_day_risk(connection, day, mode, self._zone),
+                read_open(connection, mode, account),
+                sums.read_day_risk(connection, mode, account, day, self._zone),
             )
         )
 
-    async def summary(self, mode: ExecutionMode, day: str | None = None) -> sums.MoneySummary:
+    async def summary(
+        self, mode: ExecutionMode, account: str | None, day: str | None = None
+    ) -> sums.MoneySummary:
         """Return the sums of a betting day for the console; ``day`` None means today."""
         chosen = day or self.day_of(self._clock.now())
         return await self._database.read(
-            lambda connection: sums.read_summary(connection, mode, chosen, self._zone)
+            lambda connection: sums.read_summary(connection, mode, account, chosen, self._zone)
         )
 
     async def figures(
         self,
         mode: ExecutionMode,
+        account: str | None,
         day: str,
         *,
         clv_since: datetime,
         closing: ClosingLine | None = None,
     ) -> Figures:
-        """Return sums over all bets of ``mode``.
+        """Return sums over all bets of the account in this mode.
 
         The closing line value is ``closing``, or else that of the bets settled since
         ``clv_since``.
         """
         return await self._database.read(
-            lambda connection: read_figures(connection, mode, day, self._zone, clv_since, closing)
+            lambda connection: read_figures(
+                connection, mode, account, day, self._zone, clv_since, closing
+            )
         )
 
-    async def closing_line(self, mode: ExecutionMode, since: datetime) -> ClosingLine:
+    async def closing_line(
+        self, mode: ExecutionMode, account: str | None, since: datetime
+    ) -> ClosingLine:
         """Return the mean closing line value of the bets settled since ``since``."""
-        return await self._database.read(lambda connection: read_closing(connection, mode, since))
+        return await self._database.read(
+            lambda connection: read_closing(connection, mode, account, since)
+        )
 
-    async def pnl_points(self, mode: ExecutionMode, since: datetime) -> list[tuple[datetime, int]]:
+    async def pnl_points(
+        self, mode: ExecutionMode, account: str | None, since: datetime
+    ) -> list[tuple[datetime, int]]:
         """Return the time of settlement and the profit of each bet, oldest first."""
-        return await self._database.read(lambda connection: sums.read_pnl(connection, mode, since))
+        return await self._database.read(
+            lambda connection: sums.read_pnl(connection, mode, account, since)
+        )
 
-    async def placements(self, mode: ExecutionMode, since: datetime) -> list[PlacementFact]:
+    async def placements(
+        self, mode: ExecutionMode, account: str | None, since: datetime
+    ) -> list[PlacementFact]:
         """Return what came of every placement of bets created since ``since``, oldest first."""
         return await self._database.read(
-            lambda connection: read_placements(connection, mode, since)
+            lambda connection: read_placements(connection, mode, account, since)
         )
+
+    async def accounts_in(self, mode: ExecutionMode) -> list[str]:
+        """Return the accounts that have bets in this mode, sorted."""
+        return await self._database.read(lambda connection: read_owners(connection, mode))
 
     async def stored_bytes(self) -> int:
         """Return the size of what is stored, without space that may be reused."""

@@ -14,7 +14,7 @@ from keter.ledger import rows
 from keter.ledger.columns import EPOCH, to_us
 from keter.ledger.database import Database
 from keter.ledger.schema import paper_tickets
-from keter.ledger.totals import PAPER, read_totals
+from keter.ledger.totals import read_paper_totals
 
 
 class PaperBook:
@@ -108,7 +108,7 @@ def _sums(
     undecided = sum_of(table.stake_minor, ours, table.refused, table.decided_at > now)
     return PaperSums(
         outstanding_minor=accepted + undecided,
-        pnl_minor=sum(total.pnl_minor for total in read_totals(connection, PAPER, account)),
+        pnl_minor=sum(total.pnl_minor for total in read_paper_totals(connection, account)),
         pnl_today_minor=sum_of(profit, ours, table.settled_at >= today),
         pnl_yesterday_minor=sum_of(
             profit, ours, table.settled_at >= yesterday, table.settled_at < today

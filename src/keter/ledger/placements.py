@@ -11,6 +11,7 @@ from keter.domain.orders import PlaceOutcome
 from keter.domain.placements import PlacementFact
 from keter.domain.trading import ExecutionMode
 from keter.ledger import rows
+from keter.ledger.bet_queries import bets_of
 from keter.ledger.schema import bets, transitions
 
 # The steps that show when a placement was sent and when the book decided.
@@ -18,10 +19,13 @@ _STEPS = (BetState.SENDING, BetState.RUNNING, BetState.REFUSED)
 
 
 def read_placements(
-    connection: Connection, mode: ExecutionMode, since: datetime
+    connection: Connection, mode: ExecutionMode, account: str | None, since: datetime
 ) -> list[PlacementFact]:
-    """Return the facts of the bets created since ``since``, by the time of sending."""
-    chosen = (bets.c.mode == mode.value) & (bets.c.created_at >= since)
+    """Return the facts of the bets created since ``since``, by the time of sending.
+
+    None means the bets of all accounts.
+    """
+    chosen = bets_of(mode, account) & (bets.c.created_at >= since)
     found = {
         row.intent_id: rows.to_bet(row)
         for row in connection.execute(select(bets).where(chosen)).all()

@@ -33,7 +33,7 @@ from keter.domain.trading import ExecutionMode
 from keter.ledger.columns import JsonText, PackedJson, RowId, UtcTime
 from keter.ledger.statements import words, written_out
 
-REVISION = "0007"
+REVISION = "0008"
 
 metadata = MetaData(
     naming_convention={
@@ -98,13 +98,14 @@ bets = Table(
     CheckConstraint("placed_stake_minor >= 0", name="placed_not_negative"),
     CheckConstraint(f"state IN ({words(BetState)})", name="state_known"),
     CheckConstraint(f"mode IN ({words(ExecutionMode)})", name="mode_known"),
-    Index("ix_bets_mode_state_created_at", "mode", "state", "created_at"),
-    Index("ix_bets_mode_created_at", "mode", "created_at"),
-    Index("ix_bets_mode_settled_at", "mode", "settled_at"),
+    Index("ix_bets_mode_account_state_created_at", "mode", "account", "state", "created_at"),
+    Index("ix_bets_mode_account_created_at", "mode", "account", "created_at"),
+    Index("ix_bets_mode_account_settled_at", "mode", "account", "settled_at"),
 )
 Index(
     "ix_bets_open",
     bets.c.mode,
+    bets.c.account,
     bets.c.created_at,
     sqlite_where=text(OPEN_CONDITION),
     postgresql_where=text(OPEN_CONDITION),
@@ -330,14 +331,14 @@ Index(
 )
 
 # Sums over all bets and paper tickets, so that no query has to read them all. Triggers keep them,
-# whichever program writes. ``book`` is "bets" or "paper", ``owner`` a mode or an account. The rows
-# of a group are added up: see the module ``totals``.
+# whichever program writes. ``book`` is "bets" or "paper", ``owner`` a mode with its account or an
+# account. The rows of a group are added up: see the module ``totals``.
 totals = Table(
     "totals",
     metadata,
     Column("id", RowId, primary_key=True, autoincrement=True),
     Column("book", String(8), nullable=False),
-    Column("owner", String(LONGEST_ACCOUNT), nullable=False),
+    Column("owner", String(LONGEST_ACCOUNT + 16), nullable=False),
     Column("state", String(16), nullable=False),
     Column("number", BigInteger, nullable=False),
     Column("pnl_minor", BigInteger, nullable=False),

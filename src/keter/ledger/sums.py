@@ -1,4 +1,7 @@
-"""Sums over bets: the betting day as the guard needs it, and the summary of the console."""
+"""Sums over bets: the betting day as the guard needs it, and the summary of the console.
+
+Each is of one mode and one account; an account None means all accounts of the mode.
+"""
 
 from datetime import datetime, tzinfo
 
@@ -11,7 +14,7 @@ from keter.domain.days import day_bounds
 from keter.domain.exposure import DayRisk
 from keter.domain.streaks import LOSSES, WINS, losing_streak
 from keter.domain.trading import ExecutionMode
-from keter.ledger.bet_queries import MAYBE_AT_VENUE, STAKED, state_names
+from keter.ledger.bet_queries import MAYBE_AT_VENUE, STAKED, bets_of, state_names
 from keter.ledger.schema import OPEN_NOW, bets
 from keter.ledger.statements import unindexed
 
@@ -55,26 +58,29 @@ def _in_states(states: frozenset[BetState]) -> ColumnElement[bool]:
     return unindexed(bets.c.state).in_(state_names(states))
 
 
-def read_day_risk(connection: Connection, day: str, mode: ExecutionMode, zone: tzinfo) -> DayRisk:
+def read_day_risk(
+    connection: Connection, mode: ExecutionMode, account: str | None, day: str, zone: tzinfo
+) -> DayRisk:
     """Return the day's settled profit, stakes and bets, and the losing streak at its end.
 
     Raises ValueError if ``day`` is not an ISO date.
     """
     start, end = day_bounds(day, zone)
-    ours = bets.c.mode == mode.value
+    ours = bets_of(mode, account)
     settled = (bets.c.settled_at >= start) & (bets.c.settled_at < end) & _in_states(SETTLED)
     made = (bets.c.created_at >= start) & (bets.c.created_at < end) & _in_states(STAKED)
     pnl = connection.execute(
         select(func.coalesce(func.sum(bets.c.pnl_minor), 0)).where(ours, settled)
     ).scalar_one()
     staked, count = connection.execute(select(at_risk(), func.count()).where(ours, made)).one()
-    streak = losing_streak(state for _, state in read_results(connection, mode, end=end))
+    streak = losing_streak(state for _, state in read_results(connection, mode, account, end=end))
     return DayRisk(day, int(pnl), int(staked), streak, int(count))
 
 
 def read_results(
     connection: Connection,
     mode: ExecutionMode,
+    account: str | None,
     *,
     end: datetime | None = None,
     since: datetime | None = None,
@@ -84,7 +90,7 @@ def read_results(
     The newest come first, ``_LONGEST_STREAK`` of them at most.
     """
     query = select(bets.c.intent_id, bets.c.state).where(
-        bets.c.mode == mode.value, _in_states(SETTLED)
+        bets_of(mode, account), _in_states(SETTLED)
     )
     if end is not None:
         query = query.where(bets.c.settled_at < end)
@@ -95,17 +101,17 @@ def read_results(
 
 
 def read_summary(
-    connection: Connection, mode: ExecutionMode, day: str, zone: tzinfo
+    connection: Connection, mode: ExecutionMode, account: str | None, day: str, zone: tzinfo
 ) -> MoneySummary:
     """Return the sums of a betting day. Raises ValueError if ``day`` is not an ISO date."""
     start, end = day_bounds(day, zone)
-    ours = bets.c.mode == mode.value
-    risk = read_day_risk(connection, day, mode, zone)
+    ours = bets_of(mode, account)
+    risk = read_day_risk(connection, mode, account, day, zone)
     settled = (bets.c.settled_at >= start) & (bets.c.settled_at < end)
     ended = _counts(connection, ours & settled & _in_states(SETTLED))
     made = _counts(connection, ours & (bets.c.created_at >= start) & (bets.c.created_at < end))
-    outstanding, count = _open_stakes(connection, mode, MAYBE_AT_VENUE)
-    unknown_stake, unknown = _open_stakes(connection, mode, frozenset({BetState.UNKNOWN}))
+    outstanding, count = _open_stakes(connection, ours, MAYBE_AT_VENUE)
+    unknown_stake, unknown = _open_stakes(connection, ours, frozenset({BetState.UNKNOWN}))
     return MoneySummary(
         day=day,
         pnl_minor=risk.pnl_minor,
@@ -122,11 +128,11 @@ def read_summary(
 
 
 def _open_stakes(
-    connection: Connection, mode: ExecutionMode, states: frozenset[BetState]
+    connection: Connection, ours: ColumnElement[bool], states: frozenset[BetState]
 ) -> tuple[int, int]:
-    """Return the stakes and the number of the open bets in these states."""
+    """Return the stakes and the number of our open bets in these states."""
     query = select(at_risk(), func.count()).where(
-        bets.c.mode == mode.value, OPEN_NOW, bets.c.state.in_(state_names(states))
+        ours, OPEN_NOW, bets.c.state.in_(state_names(states))
     )
     stake, count = connection.execute(query).one()
     return int(stake), int(count)
@@ -140,11 +146,11 @@ def _counts(connection: Connection, condition: ColumnElement[bool]) -> dict[str,
 
 
 def read_pnl(
-    connection: Connection, mode: ExecutionMode, since: datetime
+    connection: Connection, mode: ExecutionMode, account: str | None, since: datetime
 ) -> list[tuple[datetime, int]]:
     """Return (time, profit in minor units) of the bets settled since ``since``, oldest first."""
     query = select(bets.c.settled_at, bets.c.pnl_minor).where(
-        bets.c.mode == mode.value, bets.c.settled_at >= since, _in_states(SETTLED)
+        bets_of(mode, account), bets.c.settled_at >= since, _in_states(SETTLED)
     )
     found = connection.execute(query.order_by(bets.c.settled_at, bets.c.intent_id))
     return [(settled_at, pnl_minor or 0) for settled_at, pnl_minor in found]

@@ -6,20 +6,24 @@ Triggers of the database write their rows. This module reads, folds and checks t
 from collections.abc import Iterator
 
 import msgspec
-from sqlalchemy import delete, func, insert, literal, select
+from sqlalchemy import ColumnElement, delete, func, insert, literal, select
 from sqlalchemy.engine import Connection
 
+from keter.domain.trading import ExecutionMode
 from keter.ledger.schema import bets, paper_tickets, totals
 
 BETS, PAPER = "bets", "paper"
 FOLD_ROWS = 5000
+# No mode has a space, so the first one ends it, whatever the account is called.
+_GAP = " "
+_OWNER_OF_BET = bets.c.mode + _GAP + bets.c.account
 
 
 class Total(msgspec.Struct, frozen=True):
     """The number and the profit of a group of bets or paper tickets.
 
-    ``book`` is BETS or PAPER. ``owner`` is the mode of bets, the account of paper tickets. Paper
-    tickets have an empty ``state``.
+    ``book`` is BETS or PAPER. ``owner`` is that of ``owner_of`` for bets, the account for paper
+    tickets. Paper tickets have an empty ``state``.
     """
 
     book: str
@@ -29,16 +33,41 @@ class Total(msgspec.Struct, frozen=True):
     pnl_minor: int
 
 
-def read_totals(connection: Connection, book: str, owner: str) -> list[Total]:
-    """Return the totals of one mode's bets by state, or of one account's paper tickets."""
+def owner_of(mode: ExecutionMode, account: str) -> str:
+    """Return the owner of an account's bets in this mode, such as ``LIVE asianodds:alice``."""
+    return f"{mode.value}{_GAP}{account}"
+
+
+def read_bet_totals(
+    connection: Connection, mode: ExecutionMode, account: str | None
+) -> list[Total]:
+    """Return the totals of an account's bets by state; None means each account of the mode."""
+    owner = totals.c.owner
+    if account is None:
+        return _read(connection, BETS, owner.startswith(owner_of(mode, ""), autoescape=True))
+    return _read(connection, BETS, owner == owner_of(mode, account))
+
+
+def read_paper_totals(connection: Connection, account: str) -> list[Total]:
+    """Return the total of one account's paper tickets, in a list; none means no ticket."""
+    return _read(connection, PAPER, totals.c.owner == account)
+
+
+def read_owners(connection: Connection, mode: ExecutionMode) -> list[str]:
+    """Return the accounts that have bets in this mode, sorted."""
+    found = read_bet_totals(connection, mode, None)
+    return sorted({one.owner.partition(_GAP)[2] for one in found})
+
+
+def _read(connection: Connection, book: str, owners: ColumnElement[bool]) -> list[Total]:
     rows = totals.c
-    query = select(rows.state, func.sum(rows.number), func.sum(rows.pnl_minor)).where(
-        rows.book == book, rows.owner == owner
+    query = select(rows.owner, rows.state, func.sum(rows.number), func.sum(rows.pnl_minor))
+    found = connection.execute(
+        query.where(rows.book == book, owners).group_by(rows.owner, rows.state)
     )
-    found = connection.execute(query.group_by(rows.state))
     return [
         Total(book, owner, state, int(number), int(pnl))
-        for state, number, pnl in found
+        for owner, state, number, pnl in found
         if number or pnl
     ]
 
@@ -68,8 +97,8 @@ def fold(connection: Connection, limit: int = FOLD_ROWS) -> int:
 def wrong_totals(connection: Connection) -> Iterator[str]:
     """Yield a sentence for each total that differs from the sum of its bets or tickets."""
     pnl = func.coalesce(func.sum(bets.c.pnl_minor), 0)
-    of_bets = select(literal(BETS), bets.c.mode, bets.c.state, func.count(), pnl).group_by(
-        bets.c.mode, bets.c.state
+    of_bets = select(literal(BETS), _OWNER_OF_BET, bets.c.state, func.count(), pnl).group_by(
+        bets.c.mode, bets.c.account, bets.c.state
     )
     owner = paper_tickets.c.account
     paper_pnl = func.coalesce(func.sum(paper_tickets.c.pnl_minor), 0)

@@ -64,7 +64,8 @@ class Tracker:
     ) -> None:
         self._context = context
         settings = context.settings
-        results = partial(results_since_pause, ledger, context.account.mode)
+        account = context.account
+        results = partial(results_since_pause, ledger, account.mode, account.key)
         fair_odds = partial(_fair_odds, settings)
         self.passes = Passes(context, ledger, venue, selections, results, fair_odds)
 

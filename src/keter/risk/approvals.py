@@ -113,8 +113,10 @@ class Approvals:
     async def _settled_on(self, event_uid: str) -> int:
         """Return how many settled bets the event has, at most MAX_BETS_PER_EVENT."""
         limit = self._context.settings.risk.max_bets_per_event
-        mode = self._context.account.mode
-        bets = BetFilter(mode=mode, event_uid=event_uid, states=SETTLED)
+        account = self._context.account
+        bets = BetFilter(
+            mode=account.mode, account=account.key, event_uid=event_uid, states=SETTLED
+        )
         return len(await self._ledger.intents.list_bets(bets, limit=limit))
 
     async def _cooling(

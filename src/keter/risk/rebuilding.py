@@ -92,8 +92,7 @@ class BookRebuilder:
     async def _account_book(self, own: Context, today: str) -> _AccountBook:
         """Return what the ledger knows of one account."""
         account = own.account
-        bets, day = await self._ledger.risk_picture(today, account.mode)
-        bets = [bet for bet in bets if bet.intent.account == account.key]
+        bets, day = await self._ledger.risk_picture(account.mode, account.key, today)
         todays = [bet for bet in bets if self._ledger.day_of(bet.intent.created_at) == today]
         streak = await self._streak(own, day)
         day, booked = with_begun(msgspec.structs.replace(day, streak=streak), todays)
@@ -121,11 +120,11 @@ class BookRebuilder:
             risk = own.settings.risk
             since = self._context.clock.now() - timedelta(seconds=risk.throttle_window_s)
             lately = await self._ledger.intents.list_bets(
-                BetFilter(mode=own.account.mode, since=since), limit=risk.throttle_bets
+                BetFilter(mode=own.account.mode, account=account, since=since),
+                limit=risk.throttle_bets,
             )
             for bet in lately:
-                if bet.intent.account == account:
-                    await self._books[account].note_bet(bet.intent.decision_id)
+                await self._books[account].note_bet(bet.intent.decision_id)
 
     async def _streak(self, own: Context, day: DayRisk) -> int:
         """Return the account's losses in a row since the last pause for them.
@@ -134,7 +133,8 @@ class BookRebuilder:
         """
         if not day.streak:
             return 0
-        results = await results_since_pause(self._ledger, own.account.mode)
+        account = own.account
+        results = await results_since_pause(self._ledger, account.mode, account.key)
         return min(day.streak, losing_streak(state for _, state in results))
 
 

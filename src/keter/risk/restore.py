@@ -118,6 +118,6 @@ async def last_streak_pause(ledger: Ledger) -> datetime | None:
     )
 
 
-async def results_since_pause(ledger: Ledger, mode: ExecutionMode) -> Results:
-    """Return the bets settled since that pause, the newest first."""
-    return await ledger.last_results(mode, since=await last_streak_pause(ledger))
+async def results_since_pause(ledger: Ledger, mode: ExecutionMode, account: str) -> Results:
+    """Return the account's bets settled since that pause, the newest first."""
+    return await ledger.last_results(mode, account, since=await last_streak_pause(ledger))

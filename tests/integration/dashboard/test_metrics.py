@@ -87,7 +87,8 @@ async def test_the_page_holds_what_redis_and_the_ledger_hold(
         )
 
     today = console.context.reader.today()
-    summary = await console.ledger.summary(console.settings.mode.execution_mode, today)
+    account = console.settings.account
+    summary = await console.ledger.summary(account.mode, account.key, today)
     assert value("keter_up") == 1
     assert value("keter_day_profit") == summary.pnl_minor / 100
     assert value("keter_bets", state="UNKNOWN") == summary.unknown == 1

@@ -27,7 +27,7 @@ from keter.ledger.schema import OPEN_NOW, bets
 from keter.ledger.totals import fold
 from keter.ledger.writing import LedgerTrouble, WriteProbe
 from keter.system.addresses import free_port
-from tests.kit.execution import NOW, an_intent
+from tests.kit.execution import ACCOUNT, NOW, an_intent
 from tests.kit.ledger_contract import (
     LedgerContract,
     check_order_of_old_commands,
@@ -36,6 +36,7 @@ from tests.kit.ledger_contract import (
 )
 
 pytestmark = pytest.mark.slow
+TODAY = "2026-02-21"
 
 BINARIES = (
     sorted(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -200,8 +201,8 @@ async def test_sums_and_reading_alone_work_the_same(postgres: Postgres) -> None:
     writer = await open_ledger(url, clock=ManualClock(NOW))
     await put_in(writer, BetState.RUNNING)
     reader = await open_ledger(url, clock=ManualClock(NOW), read_only=True)
-    assert (await reader.summary(ExecutionMode.DRY)).outstanding_minor == 1000
-    assert (await reader.risk_picture("2026-02-21", ExecutionMode.DRY))[1].bets == 1
+    assert (await reader.summary(ExecutionMode.DRY, ACCOUNT)).outstanding_minor == 1000
+    assert (await reader.risk_picture(ExecutionMode.DRY, ACCOUNT, TODAY))[1].bets == 1
     with pytest.raises(LedgerUnavailableError):
         await reader.intents.create(an_intent("i2"), worker="w")
     with pytest.raises(UsageError, match="pg_dump"):
@@ -239,11 +240,11 @@ async def test_open_bets_and_totals_are_read_from_indexes_and_sums(postgres: Pos
     assert [bet.intent.intent_id for bet in await ledger.intents.open_bets(ExecutionMode.DRY)] == [
         "open"
     ]
-    figures = await ledger.figures(ExecutionMode.DRY, "2026-02-21", clv_since=NOW)
+    figures = await ledger.figures(ExecutionMode.DRY, ACCOUNT, TODAY, clv_since=NOW)
     assert figures.states == {"LOST": 5001, "RUNNING": 1}
     assert await ledger._database.write(lambda connection: fold(connection, 20_000)) > 5_000
     assert (
-        await ledger.figures(ExecutionMode.DRY, "2026-02-21", clv_since=NOW)
+        await ledger.figures(ExecutionMode.DRY, ACCOUNT, TODAY, clv_since=NOW)
     ).states == figures.states
     assert not [line for line in await ledger.integrity() if "total" in line]
     await ledger.aclose()

@@ -14,7 +14,7 @@ from keter.domain.bets import BetState
 from keter.domain.trading import ExecutionMode
 from keter.ledger import BetFilter, Ledger
 from keter.ledger.figures import ANSWERED, LAST_PLACEMENTS, closing_values
-from tests.kit.console_seed import seed_ledger
+from tests.kit.console_seed import ACCOUNT, seed_ledger
 from tests.kit.execution import NOW
 
 DRY = ExecutionMode.DRY
@@ -24,13 +24,13 @@ MONTH_AGO = NOW - timedelta(days=30)
 
 async def test_the_figures_agree_with_the_bets_and_with_the_day(ledger: Ledger) -> None:
     seed = await seed_ledger(ledger, count=30, now=NOW)
-    figures = await ledger.figures(DRY, TODAY, clv_since=MONTH_AGO)
-    summary = await ledger.summary(DRY, TODAY)
+    figures = await ledger.figures(DRY, ACCOUNT, TODAY, clv_since=MONTH_AGO)
+    summary = await ledger.summary(DRY, ACCOUNT, TODAY)
     assert sum(figures.states.values()) == len(seed.bets)
     assert figures.states[BetState.UNKNOWN] == 1
     assert figures.profit_minor == sum(bet.pnl_minor or 0 for bet in seed.bets)
     assert figures.outstanding_minor == summary.outstanding_minor > 0
-    assert figures.day == (await ledger.risk_picture(TODAY, DRY))[1]
+    assert figures.day == (await ledger.risk_picture(DRY, ACCOUNT, TODAY))[1]
     unknown = next(bet for bet in seed.bets if bet.state is BetState.UNKNOWN)
     assert figures.unknown_since == unknown.updated_at
     newest = sorted(
@@ -44,7 +44,7 @@ async def test_the_figures_agree_with_the_bets_and_with_the_day(ledger: Ledger) 
 
 async def test_the_closing_line_value_is_that_of_the_performance_screen(ledger: Ledger) -> None:
     await seed_ledger(ledger, count=30, now=NOW)
-    figures = await ledger.figures(DRY, TODAY, clv_since=MONTH_AGO)
+    figures = await ledger.figures(DRY, ACCOUNT, TODAY, clv_since=MONTH_AGO)
     row = summarise(
         "all", settled_only(await ledger.intents.list_bets(BetFilter(mode=DRY), limit=1000))
     )
@@ -55,12 +55,12 @@ async def test_the_closing_line_value_is_that_of_the_performance_screen(ledger: 
 
 async def test_bets_settled_before_the_span_do_not_count_for_it(ledger: Ledger) -> None:
     await seed_ledger(ledger, count=20, now=NOW)
-    assert (await ledger.figures(DRY, TODAY, clv_since=NOW)).clv_mean is None
+    assert (await ledger.figures(DRY, ACCOUNT, TODAY, clv_since=NOW)).clv_mean is None
 
 
 async def test_another_mode_has_figures_of_its_own(ledger: Ledger) -> None:
     await seed_ledger(ledger, count=20, now=NOW)
-    live = await ledger.figures(ExecutionMode.LIVE, TODAY, clv_since=MONTH_AGO)
+    live = await ledger.figures(ExecutionMode.LIVE, ACCOUNT, TODAY, clv_since=MONTH_AGO)
     assert (live.states, live.profit_minor, live.unknown_since, live.placements) == ({}, 0, None, 0)
 
 

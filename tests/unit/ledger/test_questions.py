@@ -14,7 +14,15 @@ from sqlalchemy.engine import Engine
 from keter.clock import ManualClock
 from keter.domain.bets import BetState
 from keter.ledger import BetChanges, Ledger, open_ledger
-from keter.ledger.totals import BETS, PAPER, Total, fold, read_totals
+from keter.ledger.totals import (
+    BETS,
+    PAPER,
+    Total,
+    fold,
+    owner_of,
+    read_bet_totals,
+    read_paper_totals,
+)
 from tests.kit.execution import ACCOUNT, NOW
 from tests.kit.large_ledger import DRY, QUESTIONS, make_large_ledger
 from tests.kit.ledger_contract import put_in
@@ -93,10 +101,11 @@ async def test_the_totals_follow_every_step_and_every_correction(ledger: Ledger)
         "i1", BetChanges(pnl_minor=700, settled_at=NOW), at=NOW, cause="venue", worker="t"
     )
     await ledger.intents.amend("i1", BetChanges(pnl_minor=500), at=NOW, cause="regrade", worker="t")
-    found = await ledger._database.read(lambda connection: read_totals(connection, BETS, DRY.value))
+    found = await ledger._database.read(lambda c: read_bet_totals(c, DRY, ACCOUNT))
+    owner = owner_of(DRY, ACCOUNT)
     assert sorted(found, key=lambda one: one.state) == [
-        Total(BETS, "DRY", "RUNNING", 1, 0),
-        Total(BETS, "DRY", "WON", 1, 500),
+        Total(BETS, owner, "RUNNING", 1, 0),
+        Total(BETS, owner, "WON", 1, 500),
     ]
     assert await ledger.integrity() == []
 
@@ -109,7 +118,7 @@ async def test_a_total_that_its_rows_do_not_explain_is_found(
         file.execute("UPDATE totals SET number = 7 WHERE state = 'RUNNING'")
     file.close()
     assert await ledger.integrity() == [
-        "the total of bets DRY RUNNING is (7, 0), its rows come to (1, 0)"
+        f"the total of bets DRY {ACCOUNT} RUNNING is (7, 0), its rows come to (1, 0)"
     ]
 
 
@@ -124,9 +133,8 @@ async def test_folding_keeps_the_sums(ledger: Ledger, tmp_path: Path) -> None:
     file.close()
     assert await ledger._database.write(fold) > 0
     assert await ledger._database.write(fold) == 0
-    assert await ledger._database.read(lambda c: read_totals(c, PAPER, ACCOUNT)) == [
+    assert await ledger._database.read(lambda c: read_paper_totals(c, ACCOUNT)) == [
         Total(PAPER, ACCOUNT, "", 3, 6)
     ]
-    assert [
-        one.number for one in await ledger._database.read(lambda c: read_totals(c, BETS, "DRY"))
-    ] == [1]
+    found = await ledger._database.read(lambda c: read_bet_totals(c, DRY, ACCOUNT))
+    assert [one.number for one in found] == [1]

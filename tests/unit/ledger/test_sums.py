@@ -11,7 +11,7 @@ from keter.domain.bets import BetState
 from keter.domain.exposure import DayRisk
 from keter.domain.trading import ExecutionMode
 from keter.ledger import BetChanges, Ledger, open_ledger
-from tests.kit.execution import NOW, an_event, an_intent
+from tests.kit.execution import ACCOUNT, NOW, an_event, an_intent
 from tests.kit.ledger_contract import put_in
 
 DRY = ExecutionMode.DRY
@@ -19,9 +19,9 @@ S = BetState
 TODAY = "2026-02-21"
 
 
-async def day_risk(ledger: Ledger, day: str, mode: ExecutionMode) -> DayRisk:
+async def day_risk(ledger: Ledger, day: str) -> DayRisk:
     """Return the sums of a day as the guard reads them."""
-    return (await ledger.risk_picture(day, mode))[1]
+    return (await ledger.risk_picture(DRY, ACCOUNT, day))[1]
 
 
 async def settle(
@@ -48,7 +48,7 @@ async def test_the_day_sums_what_was_settled_and_staked_on_it(ledger: Ledger) ->
     await put_in(ledger, S.UNKNOWN, "unknown", stake_minor=2500)
     await put_in(ledger, S.REFUSED, "refused")
     await put_in(ledger, S.SKIPPED, "skipped")
-    assert await day_risk(ledger, TODAY, DRY) == DayRisk(
+    assert await day_risk(ledger, TODAY) == DayRisk(
         TODAY, pnl_minor=200, staked_minor=3500, streak=1, bets=2
     )
 
@@ -59,8 +59,8 @@ async def test_the_stake_that_the_venue_booked_counts_once_it_is_known(ledger: L
     await ledger.intents.transition(
         "i1", S.RUNNING, at=NOW, cause="venue", worker="t", changes=changes
     )
-    assert (await day_risk(ledger, TODAY, DRY)).staked_minor == 400
-    assert (await ledger.summary(DRY)).outstanding_minor == 400
+    assert (await day_risk(ledger, TODAY)).staked_minor == 400
+    assert (await ledger.summary(DRY, ACCOUNT)).outstanding_minor == 400
 
 
 @pytest.mark.parametrize(
@@ -79,14 +79,14 @@ async def test_pushes_and_void_bets_neither_lengthen_nor_end_a_losing_streak(
 ) -> None:
     for n, state in enumerate(results):
         await settle(ledger, f"i{n}", state, 0, NOW + timedelta(seconds=n))
-    assert (await day_risk(ledger, TODAY, DRY)).streak == streak
+    assert (await day_risk(ledger, TODAY)).streak == streak
 
 
 async def test_the_streak_of_a_past_day_ends_with_that_day(ledger: Ledger) -> None:
     await settle(ledger, "i0", S.LOST, -1, NOW)
     await settle(ledger, "i1", S.WON, 1, NOW + timedelta(days=1))
-    assert (await day_risk(ledger, TODAY, DRY)).streak == 1
-    assert (await day_risk(ledger, "2026-02-22", DRY)).streak == 0
+    assert (await day_risk(ledger, TODAY)).streak == 1
+    assert (await day_risk(ledger, "2026-02-22")).streak == 0
 
 
 async def test_the_day_begins_in_the_configured_zone(tmp_path: Path) -> None:
@@ -97,8 +97,8 @@ async def test_the_day_begins_in_the_configured_zone(tmp_path: Path) -> None:
     await settle(ledger, "before", S.WON, 100, late - timedelta(microseconds=1))
     await settle(ledger, "after", S.WON, 7, late)
     assert ledger.day_of(late) == "2026-02-22"
-    assert (await day_risk(ledger, "2026-02-21", DRY)).pnl_minor == 100
-    assert (await day_risk(ledger, "2026-02-22", DRY)).pnl_minor == 7
+    assert (await day_risk(ledger, "2026-02-21")).pnl_minor == 100
+    assert (await day_risk(ledger, "2026-02-22")).pnl_minor == 7
     await ledger.aclose()
 
 
@@ -108,12 +108,12 @@ async def test_the_strip_tells_open_and_unknown_money_apart(ledger: Ledger) -> N
     await put_in(ledger, S.QUOTED, "q", stake_minor=5000)
     await settle(ledger, "w", S.WON, 1200, NOW)
     await settle(ledger, "l", S.HALF_LOST, -500, NOW)
-    strip = await ledger.summary(DRY)
+    strip = await ledger.summary(DRY, ACCOUNT)
     assert (strip.open, strip.outstanding_minor) == (2, 1300)
     assert (strip.unknown, strip.unknown_stake_minor) == (1, 300)
     assert (strip.settled, strip.won, strip.lost, strip.pnl_minor) == (2, 1, 1, 700)
     assert strip.states == {"RUNNING": 1, "UNKNOWN": 1, "QUOTED": 1, "WON": 1, "HALF_LOST": 1}
-    assert await ledger.pnl_points(DRY, NOW) == [(NOW, -500), (NOW, 1200)]
+    assert await ledger.pnl_points(DRY, ACCOUNT, NOW) == [(NOW, -500), (NOW, 1200)]
 
 
 async def test_modes_do_not_mix(ledger: Ledger) -> None:
@@ -122,5 +122,5 @@ async def test_modes_do_not_mix(ledger: Ledger) -> None:
     )
     for state in (S.QUOTED, S.SENDING, S.PENDING):
         await ledger.intents.transition("live", state, at=NOW, cause="c", worker="w")
-    assert (await ledger.summary(DRY)).open == 0
-    assert (await ledger.summary(ExecutionMode.LIVE)).open == 1
+    assert (await ledger.summary(DRY, ACCOUNT)).open == 0
+    assert (await ledger.summary(ExecutionMode.LIVE, ACCOUNT)).open == 1

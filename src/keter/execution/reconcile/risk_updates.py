@@ -98,8 +98,8 @@ class ExposureAudit:
         if state.day is None:
             return  # Redis lost the book: the guard rebuilds it from the ledger as a whole
         booked = {e.decision_id: e for e in state.exposures if e.status is ExposureStatus.BET}
-        mode, now = self._context.account.mode, self._context.clock.now()
-        open_bets = await self._ledger.intents.open_bets(mode)
+        account, now = self._context.account, self._context.clock.now()
+        open_bets = await self._ledger.intents.open_bets(account.mode, account.key)
         for bet in open_bets:
             missing = bet.intent.decision_id not in booked
             if bet.state in AT_RISK and missing and now - bet.updated_at > SETTLING_TIME:

@@ -107,8 +107,9 @@ class PaperGateway:
         The history is read once.
         """
         if self._learned is None:
+            # Of all accounts: how a book answers does not depend on whose bet it is.
             facts = await self._ledger.placements(
-                ExecutionMode.LIVE, self._clock.now() - LEARNED_FROM
+                ExecutionMode.LIVE, None, self._clock.now() - LEARNED_FROM
             )
             self._learned = learned(self._settings, facts)
         return self._learned

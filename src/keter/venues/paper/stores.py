@@ -70,6 +70,11 @@ class PaperLedger(Protocol):
     @property
     def results(self) -> PaperResults: ...
 
-    async def placements(self, mode: ExecutionMode, since: datetime) -> Sequence[PlacementFact]:
-        """Return what became of each placement of bets made since then, oldest first."""
+    async def placements(
+        self, mode: ExecutionMode, account: str | None, since: datetime
+    ) -> Sequence[PlacementFact]:
+        """Return what became of each placement of bets made since then, oldest first.
+
+        None means the bets of all accounts.
+        """
         ...

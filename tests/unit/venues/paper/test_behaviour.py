@@ -80,7 +80,7 @@ async def history(ledger: Ledger) -> None:
 
 async def test_a_book_is_measured_by_what_it_did(ledger: Ledger) -> None:
     await history(ledger)
-    whole, ibc = behaviour(await ledger.placements(ExecutionMode.LIVE, LONG_AGO))
+    whole, ibc = behaviour(await ledger.placements(ExecutionMode.LIVE, None, LONG_AGO))
     assert (whole.book, ibc.book) == ("all", "IBC")
     assert (ibc.placements, ibc.refused, ibc.refusal_rate) == (10, 2, 0.2)
     assert ibc.accept_median_s == pytest.approx(4.5)
@@ -95,20 +95,20 @@ async def test_what_never_reached_the_book_and_what_is_undecided_is_no_refusal(
     await ledger.intents.create(
         an_intent("open", event=an_event("Team open"), mode=ExecutionMode.LIVE), worker="w"
     )
-    assert await ledger.placements(ExecutionMode.LIVE, LONG_AGO) == []
+    assert await ledger.placements(ExecutionMode.LIVE, None, LONG_AGO) == []
     assert behaviour([]) == []
 
 
 async def test_dry_and_live_are_never_mixed(ledger: Ledger) -> None:
     await placed(ledger, "paper", mode=ExecutionMode.DRY)
-    assert await ledger.placements(ExecutionMode.LIVE, LONG_AGO) == []
-    assert len(await ledger.placements(ExecutionMode.DRY, LONG_AGO)) == 1
+    assert await ledger.placements(ExecutionMode.LIVE, None, LONG_AGO) == []
+    assert len(await ledger.placements(ExecutionMode.DRY, None, LONG_AGO)) == 1
 
 
 async def test_a_short_history_teaches_nothing_and_a_long_one_everything(ledger: Ledger) -> None:
     defaults = PaperSettings()
     await history(ledger)
-    few = await ledger.placements(ExecutionMode.LIVE, LONG_AGO)
+    few = await ledger.placements(ExecutionMode.LIVE, None, LONG_AGO)
     assert learned(defaults, few) == defaults
     many = few * (LEAST_PLACEMENTS // len(few))
     taught = learned(defaults, many)
@@ -123,7 +123,7 @@ async def test_parity_settles_what_live_was_refused_and_dry_would_have_had(ledge
     ten times.
     """
     await history(ledger)
-    facts = await ledger.placements(ExecutionMode.LIVE, LONG_AGO)
+    facts = await ledger.placements(ExecutionMode.LIVE, None, LONG_AGO)
     results = {
         fact.bet.intent.event_uid: EventScore(
             fact.bet.intent.event_uid, Score(2, 1), None, ended=True, observed_at=NOW

@@ -201,6 +201,8 @@ def dashboards(folder: Path) -> Iterator[StartDashboard]:
             "DASH_PORT": str(port),
             "REDIS_URL": redis.url,
             "LOG_CONSOLE": "warnings",
+            "AO_USER": "demo",
+            "AO_PASS": "made-up",
             **environ,
         }
         (folder / "data").mkdir(exist_ok=True)

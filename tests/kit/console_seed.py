@@ -40,7 +40,7 @@ from keter.domain.verdicts import Reason, accept, reject
 from keter.ledger import BetChanges, Ledger
 from tests.kit.execution import an_intent
 
-ACCOUNT = "sandbox:demo"
+ACCOUNT = "asianodds:demo"
 STARTED = datetime.now(UTC)
 PROCESSES = ("ingest", "validator", "edge", "guard", "router", "tracker", "recorder", "dashboard")
 FIXTURES = (
@@ -109,7 +109,9 @@ def update_of(number: int, now: datetime) -> MarketUpdate:
     )
 
 
-def intent_of(number: int, made: datetime, fence: int, mode: ExecutionMode) -> Intent:
+def intent_of(
+    number: int, made: datetime, fence: int, mode: ExecutionMode, account: str = ACCOUNT
+) -> Intent:
     market, side = MARKETS[number % len(MARKETS)]
     intent = an_intent(
         f"{number:032x}",
@@ -120,7 +122,7 @@ def intent_of(number: int, made: datetime, fence: int, mode: ExecutionMode) -> I
         mode=mode,
         fence=fence,
         created_at=made,
-        account=ACCOUNT,
+        account=account,
     )
     return msgspec.structs.replace(
         intent,
@@ -187,20 +189,21 @@ async def seed_ledger(
     *,
     count: int = 40,
     mode: ExecutionMode = ExecutionMode.DRY,
+    account: str = ACCOUNT,
     now: datetime | None = None,
     unknown: bool = True,
 ) -> Seed:
     """Write ``count`` bets of the last hours with their verdicts."""
     now = now or datetime.now(UTC)
     take = await ledger.intents.takeover(
-        ACCOUNT, mode, at=now - timedelta(hours=6), worker="router"
+        account, mode, at=now - timedelta(hours=6), worker="router"
     )
     bets, decisions = [], []
     for number, made in enumerate(moments(count, now, unknown=unknown)):
         state, pnl_minor = (
             OUTCOMES[number % len(OUTCOMES)] if number < count else (BetState.UNKNOWN, None)
         )
-        intent = intent_of(number, made, take.fence, mode)
+        intent = intent_of(number, made, take.fence, mode, account)
         bets.append(await seed_bet(ledger, intent, state, pnl_minor))
         decisions += decisions_of(intent, made)
     await ledger.decisions.add_many(decisions)

@@ -84,6 +84,8 @@ async def start_console(redis_url: str, tmp_path: Path) -> AsyncIterator[StartCo
             "HALT_FILE": str(tmp_path / "HALT"),
             "DASH_PORT": str(port),
             "REDIS_URL": redis_url,
+            "AO_USER": "demo",
+            "AO_PASS": "made-up",
             **environ,
         }
         settings = load_settings(None, values)

@@ -102,7 +102,8 @@ async def test_live_that_follows_its_open_bets_only_says_so_everywhere(
     start_console: StartConsole, environ: dict[str, str], alert: str, why: str
 ) -> None:
     console = await start_console(**environ)
-    await seed_ledger(console.ledger, count=8, mode=ExecutionMode.LIVE)
+    account = console.settings.account
+    await seed_ledger(console.ledger, count=8, mode=account.mode, account=account.key)
     await seed_bus(console.bus)
     number = len(await console.ledger.intents.open_bets(ExecutionMode.LIVE))
     assert number > 1

@@ -85,10 +85,12 @@ def _event(number: int) -> str:
     return f"fb-{number // 3}-a-v-b"
 
 
-async def make_large_ledger(path: Path, bets: int, a_day: int = BETS_A_DAY) -> None:
-    """Make a ledger of ``bets`` finished bets, ``a_day`` of them each day up to now.
+async def make_large_ledger(
+    path: Path, bets: int, a_day: int = BETS_A_DAY, *, account: str = ACCOUNT
+) -> None:
+    """Make a ledger of ``bets`` finished bets of ``account``, ``a_day`` each day up to now.
 
-    OPEN_BETS open ones come on top; tickets and decisions alike.
+    OPEN_BETS open ones of ACCOUNT come on top; tickets and decisions alike.
     """
     book = await open_ledger(f"sqlite:///{path}", clock=ManualClock(NOW))
     for state in BOUGHT:
@@ -102,8 +104,8 @@ async def make_large_ledger(path: Path, bets: int, a_day: int = BETS_A_DAY) -> N
     with sqlite3.connect(path) as file:
         file.row_factory = sqlite3.Row
         file.execute("PRAGMA synchronous = OFF")
-        _copy(file, "bets", _bets(file, bets, a_day))
-        _copy(file, "paper_tickets", _paper(bets, a_day))
+        _copy(file, "bets", _bets(file, bets, a_day, account))
+        _copy(file, "paper_tickets", _paper(bets, a_day, account))
         _copy(file, "foreign_tickets", _foreign(file, bets))
         _copy(file, "decisions", _decisions(bets, a_day))
     file.close()
@@ -121,7 +123,9 @@ def _made(number: int, of: int, a_day: int) -> int:
     return to_us(NOW - timedelta(days=1) * (of - number) / a_day - timedelta(hours=3))
 
 
-def _bets(file: sqlite3.Connection, count: int, a_day: int) -> Iterator[dict[str, Any]]:
+def _bets(
+    file: sqlite3.Connection, count: int, a_day: int, account: str
+) -> Iterator[dict[str, Any]]:
     rng = random.Random(5)
     rows = {
         row["state"]: dict(row)
@@ -137,6 +141,7 @@ def _bets(file: sqlite3.Connection, count: int, a_day: int) -> Iterator[dict[str
             "decision_id": f"d{_name(number)}",
             "trace_id": f"t{_name(number)}",
             "reference": f"k{_name(number)}",
+            "account": account,
             "event_uid": _event(number),
             "league": f"L{number % 60}",
             "created_at": at,
@@ -149,12 +154,12 @@ def _bets(file: sqlite3.Connection, count: int, a_day: int) -> Iterator[dict[str
         }
 
 
-def _paper(count: int, a_day: int) -> Iterator[dict[str, Any]]:
+def _paper(count: int, a_day: int, account: str) -> Iterator[dict[str, Any]]:
     for number in range(1, count + 1):
         at, refused = _made(number, count, a_day), number % 4 == 0
         yield {
             "ticket_id": f"p{number}",
-            "account": ACCOUNT,
+            "account": account,
             "reference": f"k{_name(number)}",
             "book": "IBC",
             "odds": "2.1",

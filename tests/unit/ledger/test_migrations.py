@@ -15,15 +15,20 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from keter.clock import ManualClock
+from keter.domain.bets import BetState
 from keter.domain.trading import ExecutionMode
 from keter.errors import ConfigurationError
-from keter.ledger import LedgerUnavailableError, open_ledger
+from keter.ledger import BetChanges, LedgerUnavailableError, open_ledger
 from keter.ledger.address import parse_url
 from keter.ledger.database import make_engine
 from keter.ledger.migrate import SCRIPTS, migrate
 from keter.ledger.schema import REVISION, metadata
 from tests.kit.execution import ACCOUNT, NOW, USER, an_intent
-from tests.kit.ledger_contract import check_order_of_old_commands, write_old_commands
+from tests.kit.ledger_contract import (
+    check_order_of_old_commands,
+    put_in,
+    write_old_commands,
+)
 
 
 def revisions() -> list[str]:
@@ -85,29 +90,89 @@ async def fill_plainly(path: Path, account: str) -> list[str]:
     await whole.intents.create(an_intent("old", account=account), worker="w")
     await whole.aclose()
     with sqlite3.connect(path.with_name("whole.db")) as source, sqlite3.connect(path) as target:
-        source.row_factory = sqlite3.Row
-        for table in ("bets", "transitions"):
-            columns = [row[1] for row in target.execute(f"PRAGMA table_info({table})")]
-            [row] = source.execute(f"SELECT * FROM {table}").fetchall()  # noqa: S608 - as above
-            marks = ", ".join("?" * len(columns))
-            names = ", ".join(columns)
-            insert = f"INSERT INTO {table} ({names}) VALUES ({marks})"  # noqa: S608 - its own names
-            target.execute(insert, [row[name] for name in columns])
+        copy_rows(source, target)
         target.execute(
             "INSERT INTO operator_commands (command_id, action, actor, source, target, reason, at,"
             " accepted, result, v) VALUES ('c', 'set_limit', 'ops', 'cli', 'max_stake=5', 'r', 0,"
             " 1, 'MAX_STAKE is 5', 1)"
         )
-        target.execute(
-            "INSERT INTO paper_tickets (ticket_id, account, reference, book, odds, stake_minor,"
-            " event_uid, league, home, away, kickoff, market_id, side, placed_at, decided_at,"
-            " refused, message) VALUES ('p', ?, 'ktold', 'IBC', '2.2', 1000, 'e', 'l', 'h',"
-            " 'a', 0, 'ft.ou.2.5', 'over', 0, 0, 0, '')",
-            (account,),
-        )
+        target.execute(PAPER_TICKET, ("p", account))
     source.close()
     target.close()
     return ["old"]
+
+
+PAPER_TICKET = (
+    "INSERT INTO paper_tickets (ticket_id, account, reference, book, odds, stake_minor, event_uid,"
+    " league, home, away, kickoff, market_id, side, placed_at, decided_at, refused, message) VALUES"
+    " (?, ?, 'ktold', 'IBC', '2.2', 1000, 'e', 'l', 'h', 'a', 0, 'ft.ou.2.5', 'over', 0, 0, 0, '')"
+)
+
+
+def copy_rows(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    """Copy bets and their trails, with the columns that the target has."""
+    for table in ("bets", "transitions"):
+        columns = ", ".join(row[1] for row in target.execute(f"PRAGMA table_info({table})"))
+        found = source.execute(f"SELECT {columns} FROM {table}").fetchall()  # noqa: S608 - its own names
+        marks = ", ".join("?" * len(found[0]))
+        insert = f"INSERT INTO {table} ({columns}) VALUES ({marks})"  # noqa: S608 - as above
+        target.executemany(insert, found)
+
+
+@pytest.mark.parametrize("revision", revisions())
+async def test_the_money_of_each_account_is_the_same_after_every_migration(
+    tmp_path: Path, revision: str
+) -> None:
+    path = tmp_path / "l.db"
+    engine = make_engine(parse_url(url_of(path)), read_only=False)
+    migrate(engine, revision)
+    engine.dispose()
+    prefix = "" if revision < "0007" else "asianodds:"
+    # Paper tickets have results since revision 0002.
+    paper = {"a": 70, "b": -30} if revision >= "0002" else {}
+    await fill_with_results(path, prefix, paper)
+    ledger = await open_ledger(url_of(path), clock=ManualClock(NOW))
+    assert await ledger.integrity() == []
+    for (mode, name), pnl_minor in RESULTS.items():
+        account = f"asianodds:{name}"
+        figures = await ledger.figures(mode, account, "2026-02-21", clv_since=NOW)
+        assert figures.states == {"WON" if pnl_minor > 0 else "LOST": 1}
+        assert figures.profit_minor == figures.day.pnl_minor == pnl_minor
+        # The triggers write to the new sums too.
+        await put_in(ledger, BetState.RUNNING, f"{mode}-{name}-new", account=account, mode=mode)
+        figures = await ledger.figures(mode, account, "2026-02-21", clv_since=NOW)
+        assert figures.states["RUNNING"] == 1
+    for name, pnl_minor in paper.items():
+        sums = await ledger.paper.sums(f"asianodds:{name}", NOW, NOW, NOW)
+        assert sums.pnl_minor == pnl_minor
+    assert await ledger.integrity() == []
+    await ledger.aclose()
+
+
+DRY, LIVE = ExecutionMode.DRY, ExecutionMode.LIVE
+RESULTS = {(LIVE, "a"): 1100, (LIVE, "b"): -400, (DRY, "a"): -25, (DRY, "b"): 60}
+
+
+async def fill_with_results(path: Path, prefix: str, paper: dict[str, int]) -> None:
+    """Write a settled bet of each account in each mode, and the profits of paper tickets."""
+    whole = await open_ledger(url_of(path.with_name("whole.db")), clock=ManualClock(NOW))
+    for (mode, name), pnl_minor in RESULTS.items():
+        bet = f"{mode}-{name}"
+        await put_in(whole, BetState.RUNNING, bet, account=f"{prefix}{name}", mode=mode)
+        changes = BetChanges(pnl_minor=pnl_minor, settled_at=NOW)
+        state = BetState.WON if pnl_minor > 0 else BetState.LOST
+        await whole.intents.transition(bet, state, at=NOW, cause="c", worker="t", changes=changes)
+    await whole.aclose()
+    with sqlite3.connect(path.with_name("whole.db")) as source, sqlite3.connect(path) as target:
+        copy_rows(source, target)
+        for name, pnl_minor in paper.items():
+            target.execute(PAPER_TICKET, (name, f"{prefix}{name}"))
+            target.execute(
+                "UPDATE paper_tickets SET settled_at = 1, pnl_minor = ? WHERE ticket_id = ?",
+                (pnl_minor, name),
+            )
+    source.close()
+    target.close()
 
 
 async def test_commands_that_are_there_keep_their_order(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.engine import Engine
 
 from keter.clock import ManualClock
 from keter.domain.bets import BetState
+from keter.domain.trading import ExecutionMode
 from keter.ledger import BetChanges, Ledger, open_ledger
 from keter.ledger.totals import (
     BETS,
@@ -27,6 +28,7 @@ from tests.kit.execution import ACCOUNT, NOW
 from tests.kit.large_ledger import DRY, QUESTIONS, make_large_ledger
 from tests.kit.ledger_contract import put_in
 
+LIVE = ExecutionMode.LIVE
 SHORT, LONG, A_DAY = 300, 6_000, 10
 STEPS = 20  # instructions of SQLite's machine per count
 
@@ -57,28 +59,27 @@ class Counted:
         return (self._counts - before) * STEPS
 
 
-@pytest.fixture(scope="module")
-def files(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+@pytest.fixture(scope="module", params=[ACCOUNT, "asianodds:another"])
+def files(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Return a short and a long history, of the account that is asked for or of another."""
     folder = tmp_path_factory.mktemp("large")
     found = {count: folder / f"{count}.db" for count in (SHORT, LONG)}
     for count, path in found.items():
-        asyncio.run(make_large_ledger(path, count, A_DAY))
-    return found
+        asyncio.run(make_large_ledger(path, count, A_DAY, account=request.param))
+    return list(found.values())
 
 
 @pytest.fixture(params=["no statistics", "statistics"])
 async def both(
-    request: pytest.FixtureRequest, files: dict[int, Path]
+    request: pytest.FixtureRequest, files: list[Path]
 ) -> AsyncIterator[tuple[Counted, Counted]]:
-    for path in files.values():
+    for path in files:
         with sqlite3.connect(path) as file:
             file.execute("ANALYZE")
             if request.param == "no statistics":
                 file.execute("DELETE FROM sqlite_stat1")
         file.close()
-    ledgers = [
-        await open_ledger(f"sqlite:///{path}", clock=ManualClock(NOW)) for path in files.values()
-    ]
+    ledgers = [await open_ledger(f"sqlite:///{path}", clock=ManualClock(NOW)) for path in files]
     short, long = [await Counted(ledger).watch() for ledger in ledgers]
     yield short, long
     for ledger in ledgers:
@@ -120,6 +121,28 @@ async def test_a_total_that_its_rows_do_not_explain_is_found(
     assert await ledger.integrity() == [
         f"the total of bets DRY {ACCOUNT} RUNNING is (7, 0), its rows come to (1, 0)"
     ]
+
+
+async def test_folding_keeps_the_accounts_apart(ledger: Ledger, tmp_path: Path) -> None:
+    owners = [owner_of(DRY, ACCOUNT), owner_of(DRY, f"{ACCOUNT}2"), owner_of(LIVE, ACCOUNT)]
+    with sqlite3.connect(tmp_path / "ledger.db") as file:
+        file.executemany(
+            "INSERT INTO totals (book, owner, state, number, pnl_minor) VALUES ('bets', ?, 'WON',"
+            " 1, ?)",
+            [(owner, pnl) for pnl in (5, 30) for owner in owners] + [(owners[1], 700)],
+        )
+    file.close()
+    assert await ledger._database.write(fold) == 4
+
+    async def of(mode: ExecutionMode, account: str | None) -> list[tuple[str, int, int]]:
+        found = await ledger._database.read(lambda c: read_bet_totals(c, mode, account))
+        return [(one.owner, one.number, one.pnl_minor) for one in found]
+
+    first, second, live = owners
+    assert await of(DRY, ACCOUNT) == [(first, 2, 35)]
+    assert await of(DRY, f"{ACCOUNT}2") == [(second, 3, 735)]
+    assert sorted(await of(DRY, None)) == [(first, 2, 35), (second, 3, 735)]
+    assert await of(LIVE, None) == [(live, 2, 35)]
 
 
 async def test_folding_keeps_the_sums(ledger: Ledger, tmp_path: Path) -> None:

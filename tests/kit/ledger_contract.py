@@ -252,6 +252,28 @@ class LedgerContract:
         assert {bet.state for bet in found} == OPEN
         assert await ledger.intents.open_bets(ExecutionMode.LIVE) == []
 
+    async def test_accounts_of_one_mode_have_sums_of_their_own(self, ledger: Ledger) -> None:
+        other = f"{ACCOUNT}2"
+        await put_in(ledger, S.RUNNING, "i1")
+        await put_in(ledger, S.RUNNING, "i2", account=other, stake_minor=300)
+        changes = BetChanges(pnl_minor=-300, settled_at=NOW)
+        await ledger.intents.transition(
+            "i2", S.LOST, at=NOW, cause="venue", worker="t", changes=changes
+        )
+        day = ledger.day_of(NOW)
+        for account, states, profit, open_ in (
+            (ACCOUNT, {"RUNNING": 1}, 0, 1000),
+            (other, {"LOST": 1}, -300, 0),
+            (None, {"RUNNING": 1, "LOST": 1}, -300, 1000),
+        ):
+            figures = await ledger.figures(DRY, account, day, clv_since=NOW)
+            assert (figures.states, figures.profit_minor) == (states, profit)
+            assert figures.outstanding_minor == open_
+            summary = await ledger.summary(DRY, account, day)
+            assert (summary.pnl_minor, summary.outstanding_minor) == (profit, open_)
+        assert await ledger.accounts_in(DRY) == [ACCOUNT, other]
+        assert await ledger.integrity() == []
+
     async def test_an_unknown_intent_is_told_apart(self, ledger: Ledger) -> None:
         with pytest.raises(NotInLedgerError):
             await ledger.intents.transition("nobody", S.QUOTED, at=NOW, cause="c", worker="w")

@@ -13,16 +13,17 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import insert, inspect, select, text
 from sqlalchemy.engine import Connection
 
 from keter.clock import ManualClock
-from keter.domain.bets import BetState
+from keter.domain.bets import Bet, BetState
 from keter.domain.trading import ExecutionMode
 from keter.errors import UsageError
-from keter.ledger import Ledger, LedgerUnavailableError, open_ledger
+from keter.ledger import Ledger, LedgerUnavailableError, open_ledger, rows
 from keter.ledger.address import parse_url
-from keter.ledger.database import make_engine
+from keter.ledger.database import DURABLE, make_engine
+from keter.ledger.migrate import migrate
 from keter.ledger.schema import OPEN_NOW, bets
 from keter.ledger.totals import fold
 from keter.ledger.writing import LedgerTrouble, WriteProbe
@@ -37,6 +38,7 @@ from tests.kit.ledger_contract import (
 
 pytestmark = pytest.mark.slow
 TODAY = "2026-02-21"
+OTHER = "asianodds:other"
 
 BINARIES = (
     sorted(Path("/usr/lib/postgresql").glob("*/bin"))
@@ -172,6 +174,32 @@ async def test_commands_that_are_there_keep_their_order(postgres: Postgres) -> N
     write_old_commands(make_engine(parse_url(url), read_only=False))
     ledger = await open_ledger(url, clock=ManualClock(NOW))
     await check_order_of_old_commands(ledger)
+    await ledger.aclose()
+
+
+def write_bets(connection: Connection) -> None:
+    """Write a lost bet of each of two accounts with the columns that the database has."""
+    there = {column["name"] for column in inspect(connection).get_columns("bets")}
+    for number, account in enumerate((ACCOUNT, OTHER), start=1):
+        intent = an_intent(f"i{number}", account=account)
+        bet = Bet(intent, BetState.LOST, NOW, pnl_minor=-100 * number, settled_at=NOW)
+        values = {name: value for name, value in rows.from_bet(bet).items() if name in there}
+        connection.execute(insert(bets).values(values))
+
+
+async def test_sums_by_mode_become_sums_by_account(postgres: Postgres) -> None:
+    url = postgres.new_database("by_mode")
+    engine = make_engine(parse_url(url), read_only=False)
+    migrate(engine, "0007")
+    with engine.connect().execution_options(work=DURABLE) as connection, connection.begin():
+        write_bets(connection)
+    engine.dispose()
+    ledger = await open_ledger(url, clock=ManualClock(NOW))
+    for account, profit in ((ACCOUNT, -100), (OTHER, -200)):
+        await put_in(ledger, BetState.RUNNING, f"new-{account[-1]}", account=account)
+        figures = await ledger.figures(ExecutionMode.DRY, account, TODAY, clv_since=NOW)
+        assert (figures.states, figures.profit_minor) == ({"LOST": 1, "RUNNING": 1}, profit)
+    assert not [line for line in await ledger.integrity() if "total" in line]
     await ledger.aclose()
 
 

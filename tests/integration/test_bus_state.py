@@ -37,7 +37,7 @@ from keter.bus.state.permissions import (
     write_limit,
 )
 from keter.bus.state.sessions import SessionStore, ThrottleStore
-from keter.bus.state.trading import change_trading, read_trading
+from keter.bus.state.trading import change_trading, known_scopes, read_trading
 from keter.bus.telemetry.alerts import acknowledge_alert, clear_alert, raise_alert, read_alerts
 from keter.bus.telemetry.audit import done_audit, take_audit
 from keter.bus.telemetry.capture import done_capture, push_capture, take_capture
@@ -134,6 +134,64 @@ async def test_a_global_stop_of_any_kind_stops(command: tuple[str, ...], bus: Bu
     await change_trading(bus, state(), expected_revision=None, now=NOW)
     await bus.redis.execute_command(*command)
     assert (await read_trading(bus, NOW)).may_bet(NOW).numbers == {"cause": "GLOBAL_STOP"}
+
+
+ONE, OTHER = "asianodds:one", "asianodds:other"
+
+
+async def test_a_state_of_one_account_stops_that_account_alone(bus: Bus) -> None:
+    await change_trading(bus, state(), expected_revision=0, now=NOW)
+    paused = state(TradingMode.PAUSED, until=LATER)
+    paused = await change_trading(bus, paused, expected_revision=0, now=NOW, scope=ONE)
+    own = await read_trading(bus, NOW, [ONE])
+    assert (own.scoped, own.may_bet(NOW).accepted) == ({ONE: paused}, False)
+    assert own.may_bet(LATER).accepted
+    assert (await read_trading(bus, NOW, [OTHER])).may_bet(NOW).accepted
+    both = await read_trading(bus, NOW, [OTHER, ONE])
+    assert both.scoped == {ONE: paused}
+    assert both.narrowed(OTHER).may_bet(NOW).accepted
+    assert (await read_trading(bus, NOW)).scoped == {}
+    assert await known_scopes(bus) == [ONE]
+
+
+async def test_without_a_common_state_an_accounts_own_allows_nothing(bus: Bus) -> None:
+    await change_trading(bus, state(), expected_revision=0, now=NOW, scope=ONE)
+    view = await read_trading(bus, NOW, [ONE])
+    assert view.may_bet(NOW).numbers == {"cause": "no trading state"}
+    assert not view.reducing(NOW)
+
+
+async def test_each_scope_counts_its_own_revisions(bus: Bus) -> None:
+    for revision in range(3):
+        await change_trading(bus, state(), expected_revision=revision, now=NOW)
+    await change_trading(bus, state(), expected_revision=0, now=NOW, scope=ONE)
+    with pytest.raises(StaleRevisionError, match=f"trading of {ONE} .* is 1, not 3"):
+        await change_trading(bus, state(), expected_revision=3, now=NOW, scope=ONE)
+    view = await read_trading(bus, NOW, [ONE])
+    assert view.revisions == {"": 3, ONE: 1}
+    assert view.gauges == {"trading_revision": 3, f"trading_revision:{ONE}": 1}
+
+
+async def test_an_accounts_halt_disarms_that_account_alone(bus: Bus) -> None:
+    for account in (ONE, OTHER):
+        await arm(bus, account, "op", NOW, MARK)
+    halted = state(TradingMode.HALTED)
+    await change_trading(bus, state(TradingMode.PAUSED), expected_revision=0, now=NOW, scope=ONE)
+    assert await read_arming(bus, ONE, MARK) is not None
+    await change_trading(bus, halted, expected_revision=1, now=NOW, scope=ONE)
+    assert await read_arming(bus, ONE, MARK) is None
+    assert await read_arming(bus, OTHER, MARK) is not None
+    await change_trading(bus, halted, expected_revision=None, now=NOW)
+    assert await read_arming(bus, OTHER, MARK) is None
+
+
+async def test_a_scoped_state_that_cannot_be_read_stops_its_account(bus: Bus) -> None:
+    await change_trading(bus, state(), expected_revision=0, now=NOW)
+    await bus.redis.hset(bus.keys.trading_state_of(ONE), mapping={"mode": "FAST", "revision": "4"})
+    view = await read_trading(bus, NOW, [ONE])
+    assert view.may_bet(NOW).numbers == {"cause": "HALTED", "revision": 4}
+    await change_trading(bus, state(), expected_revision=4, now=NOW, scope=ONE)
+    assert (await read_trading(bus, NOW, [ONE])).may_bet(NOW).accepted
 
 
 async def test_arming_belongs_to_one_account_and_can_be_taken_back(bus: Bus) -> None:

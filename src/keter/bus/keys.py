@@ -132,7 +132,11 @@ class Keys:
     """string without meaning; the dashboard writes it to learn whether Redis takes writes; TTL
     PROBE_MS"""
     trading_state = _Fixed("trading:state")
-    """hash mode, actor, reason, since_ms, until_ms, revision; kept, written by change_trading"""
+    """hash mode, actor, reason, since_ms, until_ms, revision: the state that holds for everything;
+    kept, written by change_trading"""
+    trading_scopes = _Fixed("trading:scopes")
+    """set of the accounts that have a trading state of their own; kept, written by
+    change_trading"""
     trading_enabled = _Fixed("trading_enabled")
     """string of the original: ``0``, ``false``, ``no`` or ``off`` forbids betting; kept, written by
     operators"""
@@ -196,6 +200,13 @@ class Keys:
     def lease(self, name: str) -> str:
         """Return the key: string ``token|fence`` of a singleton's owner; TTL the lease's."""
         return f"{self.prefix}lease:{_part(name)}"
+
+    def trading_state_of(self, scope: str) -> str:
+        """Return the key: hash like trading_state, which holds for the account ``scope`` alone.
+
+        With COMMON as ``scope`` it is trading_state. Kept, written by change_trading.
+        """
+        return f"{self.trading_state}:{_part(scope)}" if scope else self.trading_state
 
     def exec_lock(self, event_uid: str, selection_id: str, account: str) -> str:
         """Return the key: string ``token|fence`` of the selection's owner.

@@ -1,13 +1,14 @@
 """The trading state (whether bets may be placed, by whose decision, until when) and commands."""
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from enum import StrEnum
 
 import msgspec
 
 
 class TradingMode(StrEnum):
-    """Which bets may be placed.
+    """Which bets may be placed, from the mode that allows the most to the strictest.
 
     * ACTIVE: all.
     * REDUCING: only bets that do not raise exposure.
@@ -48,7 +49,11 @@ def betting_word(mode: str | None, *, live: bool, armed: bool | None) -> str | N
 
 
 class TradingState(msgspec.Struct, frozen=True):
-    """Who put trading into this mode, why and when. ``revision`` grows with every change."""
+    """Who put trading into this mode, why and when. ``revision`` grows with every change.
+
+    There is one for everything and one for each account that ever had its own; each has revisions
+    of its own.
+    """
 
     mode: TradingMode
     actor: str
@@ -73,6 +78,25 @@ class TradingState(msgspec.Struct, frozen=True):
             return self.until is not None
         return self.mode is not TradingMode.HALTED
 
+    def strictness(self, now: datetime) -> tuple[int, datetime]:
+        """Return what states are ordered by: the larger, the fewer bets and the longer so."""
+        mode = self.effective(now)
+        ends = self.until if mode is TradingMode.PAUSED and self.until is not None else _NEVER
+        return _ORDER.index(mode), ends
+
+
+# From the mode that allows the most bets to the one that allows the fewest.
+_ORDER = tuple(TradingMode)
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+def strictest(states: Iterable[TradingState], now: datetime) -> TradingState:
+    """Return the state that decides at ``now``; among equals the first.
+
+    Of two pauses it is the one that ends later.
+    """
+    return max(states, key=lambda state: state.strictness(now))
+
 
 class CommandAction(StrEnum):
     """What an operator may command. Command line, page and Telegram use the same words."""
@@ -93,7 +117,8 @@ class OperatorCommand(msgspec.Struct, frozen=True):
     """One row of the audit of commands: who commanded what, and the result.
 
     * ``source`` is ``cli``, ``page``, ``telegram`` or ``guard``.
-    * ``target`` is what it was about: ``trading``, an account, an alert, a key.
+    * ``target`` is what it was about: a trading state (see ``trading_scopes``), an account, an
+      alert, a key.
     * ``before`` and ``after`` are the trading states around it.
     * ``value_before`` and ``value_after`` are a limit's amounts or an account's arming.
 

@@ -48,6 +48,8 @@ def test_names_are_those_of_the_design() -> None:
         "trading_enabled",
         "GLOBAL_STOP",
     )
+    assert keys.trading_state_of("") == "trading:state"
+    assert keys.trading_state_of("asianodds:main") == "trading:state:asianodds%3Amain"
     assert (keys.session("acc"), keys.account("acc"), keys.lease("guard")) == (
         "ao:session:acc",
         "account:acc",

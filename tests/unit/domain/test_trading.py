@@ -3,8 +3,10 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from keter.domain.trading import DISARMED, TradingMode, TradingState, betting_word
+from keter.domain.trading import DISARMED, TradingMode, TradingState, betting_word, strictest
 
 NOW = datetime(2026, 2, 21, 12, tzinfo=UTC)
 
@@ -33,6 +35,41 @@ def test_a_pause_that_ends_by_itself_leads_to_bets_and_one_without_end_does_not(
         TradingMode.HALTED: False,
     }
     assert not TradingState(TradingMode.PAUSED, "ops", "lunch", NOW).may_come_to_bet
+
+
+def states() -> st.SearchStrategy[TradingState]:
+    """States as they can be: with an end, which only a pause has, before or after NOW."""
+    ends = st.none() | st.integers(-90, 90).map(lambda minutes: NOW + timedelta(minutes=minutes))
+    return st.sampled_from(TradingMode).flatmap(
+        lambda mode: st.builds(
+            TradingState,
+            st.just(mode),
+            st.just("ops"),
+            st.just("why"),
+            st.just(NOW),
+            ends if mode is TradingMode.PAUSED else st.none(),
+        )
+    )
+
+
+@given(found=st.lists(states(), min_size=1, max_size=4))
+def test_the_strictest_state_allows_no_more_than_any_of_them(found: list[TradingState]) -> None:
+    order = [TradingMode.ACTIVE, TradingMode.REDUCING, TradingMode.PAUSED, TradingMode.HALTED]
+    chosen = strictest(found, NOW)
+    assert chosen in found
+    assert order.index(chosen.effective(NOW)) == max(order.index(s.effective(NOW)) for s in found)
+
+
+def test_of_two_pauses_the_one_that_ends_later_counts() -> None:
+    short, long = (
+        TradingState(TradingMode.PAUSED, "ops", "why", NOW, NOW + timedelta(minutes=minutes))
+        for minutes in (5, 20)
+    )
+    endless = TradingState(TradingMode.PAUSED, "ops", "why", NOW)
+    assert strictest((short, long), NOW) is long
+    assert strictest((endless, long), NOW) is endless
+    over = NOW + timedelta(minutes=30)
+    assert strictest((short, long), over) is short, "both are over, so neither is stricter"
 
 
 @pytest.mark.parametrize("mode", [TradingMode.ACTIVE, TradingMode.REDUCING])

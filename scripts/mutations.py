@@ -1313,8 +1313,8 @@ MUTATIONS = (
         REDIS,
         "the highest revision is the last command",
         "src/keter/ledger/commands.py",
-        "query.order_by(revision.desc(), operator_commands.c.sequence.desc())",
-        "query.order_by(operator_commands.c.at.desc())",
+        "return revision.desc(), operator_commands.c.sequence.desc()",
+        "return revision * 0, operator_commands.c.at.desc()",
         (LEDGER,),
     ),
     Mutation(

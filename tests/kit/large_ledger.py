@@ -61,6 +61,7 @@ QUESTIONS: dict[str, Question] = {
     "a bet by its decision": lambda book: book.intents.by_decision(f"d{_name(1)}"),
     "foreign tickets": lambda book: book.foreign.open(ACCOUNT, DRY),
     "last trading state": lambda book: book.commands.last_trading(),
+    "last trading state of each account": lambda book: book.commands.last_scoped_trading(),
     "newest commands": lambda book: book.commands.recent(20),
     "paper tickets of the list": lambda book: book.paper.since(ACCOUNT, NOW - timedelta(hours=1)),
     "paper tickets to settle": lambda book: book.paper.unsettled(ACCOUNT, NOW),

@@ -3,11 +3,21 @@
 from typing import Any
 
 import msgspec
-from sqlalchemy import BigInteger, ColumnElement, Text, cast, func, insert, select, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Text,
+    cast,
+    func,
+    insert,
+    select,
+    type_coerce,
+)
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.engine import Connection, Row
 
 from keter.domain.trading import CommandAction, OperatorCommand, TradingState
+from keter.domain.trading_scopes import COMMON, scope_of, target_of
 from keter.ledger.database import Database
 from keter.ledger.schema import operator_commands
 
@@ -61,19 +71,46 @@ class Commands:
 
         return await self._database.read(read)
 
-    async def last_trading(self) -> TradingState | None:
-        """Return the trading state after the last accepted command that has one, or None.
+    async def last_trading(self, scope: str = COMMON) -> TradingState | None:
+        """Return the trading state of ``scope`` after the last accepted command that has one.
 
-        It restores a Redis that lost its data. The last command is the one with the highest
-        revision. Among rows of one revision, or without any, the one written later is the last.
+        Return None without such a command. It restores a Redis that lost its data. The last command
+        is the one with the highest revision. Among rows of one revision, or without any, the one
+        written later is the last.
         """
         query = select(operator_commands).where(
-            operator_commands.c.after.is_not(None), operator_commands.c.accepted
+            _has_state(), operator_commands.c.target == target_of(scope)
         )
-        revision = func.coalesce(_revision(self._database.dialect), 0)
-        query = query.order_by(revision.desc(), operator_commands.c.sequence.desc()).limit(1)
+        query = query.order_by(*_last_first(self._database.dialect)).limit(1)
         row = await self._database.read(lambda c: c.execute(query).one_or_none())
         return None if row is None else _command(row).after
+
+    async def last_scoped_trading(self) -> dict[str, TradingState]:
+        """Return what ``last_trading`` does for each scope that has a state, the common one apart.
+
+        One query finds them all.
+        """
+        target = operator_commands.c.target
+        place = func.row_number().over(
+            partition_by=target, order_by=_last_first(self._database.dialect)
+        )
+        placed = select(operator_commands, place.label("place")).where(
+            _has_state(), target != target_of(COMMON)
+        )
+        last = placed.subquery()
+        query = select(last).where(last.c.place == 1)
+        found = await self._database.read(lambda c: c.execute(query).all())
+        states = {scope_of(row.target): _command(row).after for row in found}
+        return {scope: state for scope, state in states.items() if scope and state is not None}
+
+
+def _has_state() -> ColumnElement[bool]:
+    return operator_commands.c.after.is_not(None) & operator_commands.c.accepted
+
+
+def _last_first(dialect: str) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
+    revision = func.coalesce(_revision(dialect), 0)
+    return revision.desc(), operator_commands.c.sequence.desc()
 
 
 def _of(actions: frozenset[CommandAction]) -> ColumnElement[bool]:

@@ -192,4 +192,4 @@ async def test_a_losing_streak_is_counted_from_the_pause_said_last(desk: Desk) -
     desk.set_clock(timedelta(hours=-2))
     paused = await desk.control.pause(guard, f"{STREAK}: 7 losses", for_s=7200)
     assert paused.command.action is CommandAction.PAUSE
-    assert await last_streak_pause(desk.ledger) == paused.command.at
+    assert await last_streak_pause(desk.ledger, ACCOUNT) == paused.command.at

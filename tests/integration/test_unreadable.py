@@ -314,7 +314,7 @@ async def pause_for_streak(desk: Desk) -> None:
     await world.ledger.commands.add(command)
     state = await world.book().read()
     assert await world.book().forget_streak(lease=world.guard, revision=state.revision)
-    assert await last_streak_pause(world.ledger) == world.clock.now()
+    assert await last_streak_pause(world.ledger, ACCOUNT) == world.clock.now()
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])

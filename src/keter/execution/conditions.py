@@ -13,6 +13,7 @@ from keter.context import Context
 from keter.domain.days import day_of
 from keter.domain.limits import lowered
 from keter.domain.trading import TradingState
+from keter.domain.trading_scopes import COMMON
 from keter.domain.verdicts import Reason, Verdict, reject
 from keter.execution.placement_checks import PlacementFacts
 from keter.system.text_files import is_present
@@ -23,7 +24,8 @@ class Sources:
     """What is asked besides Redis and the file system."""
 
     leading: Callable[[], Awaitable[bool]]  # whether the lease of the account is ours
-    last_command: Callable[[], Awaitable[TradingState | None]]  # of the audit
+    # The last trading state in the audit, of everything or of one account.
+    last_command: Callable[[str], Awaitable[TradingState | None]]
     # Why LIVE may not bet, in a word; None when nothing is missing.
     missing_permission: Callable[[], Awaitable[str | None]]
 
@@ -56,13 +58,14 @@ class Conditions:
         )
 
     async def trading(self) -> TradingView:
-        """Return the trading state, and show its revision in the heartbeat.
+        """Return common and own trading state, and show their revisions in the heartbeat.
 
         Operators wait until the revision of their command has reached the router.
         """
-        view = await read_trading(self._context.bus, self._context.clock.now())
-        if view.state is not None:
-            self._context.heart.gauge("trading_revision", view.state.revision)
+        now = self._context.clock.now()
+        view = await read_trading(self._context.bus, now, [self._account])
+        for name, revision in view.gauges.items():
+            self._context.heart.gauge(name, revision)
         return view
 
     async def read(self, *, lock_left_s: float, call_s: float) -> PlacementFacts:
@@ -92,13 +95,12 @@ class Conditions:
         )
 
     async def _may_bet(self, now: datetime) -> tuple[Verdict, bool]:
-        """Return the trading state's verdict, and whether the state is REDUCING."""
-        view, last = await self.trading(), await self._sources.last_command()
-        # A state older than the last command in the audit does not count: Redis has lost it.
-        if view.state is not None and last is not None and view.state.revision < last.revision:
-            return reject(
-                Reason.TRADING_NOT_ACTIVE,
-                cause="Redis lost a command",
-                revision=view.state.revision,
-            ), False
+        """Return the trading states' verdict, and whether together they are REDUCING."""
+        view = await self.trading()
+        for scope in (COMMON, self._account):
+            last, found = await self._sources.last_command(scope), view.revisions.get(scope, 0)
+            # A state older than the last command in the audit does not count: Redis has lost it.
+            if view.state is not None and last is not None and found < last.revision:
+                lost = "Redis lost a command"
+                return reject(Reason.TRADING_NOT_ACTIVE, cause=lost, revision=found), False
         return view.may_bet(now), view.reducing(now)

@@ -96,7 +96,7 @@ class Approvals:
             self._cooling(signal, others),
             self._balance(others),
         )
-        now = self._context.clock.now()
+        now, view = self._context.clock.now(), view.narrowed(self._account)
         return RiskContext(
             trading=view.may_bet(now),
             permitted=missing is None,

@@ -16,6 +16,7 @@ from keter.bus.state.trading import TradingView, change_trading, read_trading
 from keter.context import Context
 from keter.domain.limits import lowered
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
+from keter.domain.trading_scopes import COMMON, target_of
 from keter.ledger import Ledger
 from keter.risk.gate import RiskLimits
 from keter.risk.ledger_watch import LedgerWatch, note_ledger
@@ -24,7 +25,8 @@ from keter.risk.restore import (
     ACTOR,
     catch_up,
     lower_limits,
-    still_valid,
+    restore_scoped_trading,
+    restore_state,
 )
 
 # Returns the id of this life of the Redis server: another one after each restart.
@@ -49,6 +51,8 @@ class BookKeeper:
         self._ledger_watches = {
             account: LedgerWatch(own, ledger) for account, own in self._accounts.items()
         }
+        # The revisions last seen of the accounts' own trading states.
+        self._seen: dict[str, int] = {}
         self._run = context.run.mark.text
         self.books = {account: self._book(own) for account, own in self._accounts.items()}
         self._rebuilder = BookRebuilder(context, ledger, self.books, lambda: self.held)
@@ -94,40 +98,41 @@ class BookKeeper:
             await watch.settle()
 
     async def trading(self) -> TradingView:
-        """Return the trading state and put its revision into the heartbeat.
+        """Return the trading states, and put their revisions into the heartbeat.
 
         An operator's command waits until the guard's heartbeat has its revision.
         """
         view = await self._trading()
-        if view.state is not None:
-            self._context.heart.gauge("trading_revision", view.state.revision)
+        if any(view.revisions.get(name, 0) < seen for name, seen in self._seen.items()):
+            # Only that of an account is gone, so there is no common one to restore.
+            await restore_scoped_trading(self._context, self._ledger)
+            view = await self._trading()
+        self._seen = {name: view.revisions.get(name, 0) for name in self._accounts}
+        for name, revision in view.gauges.items():
+            self._context.heart.gauge(name, revision)
         return view
 
     async def _trading(self) -> TradingView:
-        """Return the trading state, restored from the ledger if Redis has none.
+        """Return the trading states, restored from the ledger if Redis has no common one.
 
         It is the last command's, or ACTIVE if there never was one.
         """
-        now = self._context.clock.now()
-        view = await read_trading(self._context.bus, now)
+        view = await self._read()
         if view.state is not None:
             return view
         # A Redis that lost the state has lost bets too, whatever others have written since. So the
         # book is rebuilt first: a state that allows bets must not precede it.
         await self._rebuilder.rebuild(self._context.day())
         await lower_limits(self._context, self._ledger)
-        wanted = still_valid(await self._ledger.commands.last_trading(), now)
-        self._context.log.warning(
-            "trading_state_restored",
-            mode=wanted.mode.value,
-            actor=wanted.actor,
-            reason=wanted.reason,
-        )
-        try:
-            await change_trading(self._context.bus, wanted, expected_revision=0, now=now)
-        except StaleRevisionError:
-            self._context.log.info("trading_state_set_meanwhile")
-        return await read_trading(self._context.bus, now)
+        # An account without a state of its own may bet as soon as there is a common one.
+        await restore_scoped_trading(self._context, self._ledger)
+        last = await self._ledger.commands.last_trading()
+        await restore_state(self._context, last, "trading_state_restored", 0)
+        return await self._read()
+
+    async def _read(self) -> TradingView:
+        now, scopes = self._context.clock.now(), tuple(self._accounts)
+        return await read_trading(self._context.bus, now, scopes)
 
     async def _catch_up(self, *, anyway: bool = False) -> None:
         """Apply the ledger's last commands once for each life of the server.
@@ -140,23 +145,31 @@ class BookKeeper:
             self._server = server
 
     async def change(
-        self, mode: TradingMode, reason: str, until: datetime | None, before: TradingState | None
+        self,
+        mode: TradingMode,
+        reason: str,
+        until: datetime | None,
+        before: TradingState | None,
+        *,
+        scope: str = COMMON,
     ) -> bool:
-        """Change the trading state as the guard and write the command to the ledger.
+        """Change the trading state of ``scope`` as the guard and write that to the ledger.
 
-        Return False if somebody else has changed the state since ``before`` was read.
+        Return False if somebody else has changed the state since ``before`` was read, None for
+        none.
         """
         now = self._context.clock.now()
         wanted = TradingState(mode, ACTOR, reason, now, until)
-        expected = before.revision if before is not None else None
+        expected = before.revision if before is not None else 0
         try:
             after = await change_trading(
-                self._context.bus, wanted, expected_revision=expected, now=now
+                self._context.bus, wanted, expected_revision=expected, now=now, scope=scope
             )
         except StaleRevisionError:
             return False
-        self._context.log.warning("trading_changed", mode=mode.value, reason=reason)
-        await self._ledger.commands.add(_command(self._context.ids(), wanted, before, after))
+        self._context.log.warning("trading_changed", mode=mode.value, reason=reason, scope=scope)
+        command = _command(self._context.ids(), target_of(scope), wanted, before, after)
+        await self._ledger.commands.add(command)
         return True
 
     async def current_limits(self, account: str, reserved_minor: int | None = None) -> RiskLimits:
@@ -181,7 +194,11 @@ class BookKeeper:
 
 
 def _command(
-    command_id: str, wanted: TradingState, before: TradingState | None, after: TradingState
+    command_id: str,
+    target: str,
+    wanted: TradingState,
+    before: TradingState | None,
+    after: TradingState,
 ) -> OperatorCommand:
     """Return the row of the audit for a state that the guard has set."""
     paused = wanted.mode is TradingMode.PAUSED
@@ -190,7 +207,7 @@ def _command(
         action=CommandAction.PAUSE if paused else CommandAction.HALT,
         actor=ACTOR,
         source=ACTOR,
-        target="trading",
+        target=target,
         reason=wanted.reason,
         at=wanted.since,
         accepted=True,

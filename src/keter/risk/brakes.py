@@ -39,28 +39,29 @@ class Brakes:
         """Compare the day's figures with the limits. Raises the errors of bus and ledger."""
         # Read before the figures: yesterday's must not pause a day that has just begun.
         now = self._context.clock.now()
-        view = await self._keeper.trading()
+        view = (await self._keeper.trading()).narrowed(self._account)
         state = await self._keeper.state(self._account)
-        if view.state is None or state.day is None:
+        decides = view.strictest(now)
+        if decides is None or state.day is None:
             return
         limits = await self._keeper.current_limits(self._account)
-        active = view.state.effective(now) is TradingMode.ACTIVE
+        active, before = decides.effective(now) is TradingMode.ACTIVE, view.of(self._account)
         if not daily_loss_reached(state.day, limits):
             await self._clear(AlertKind.DAILY_LOSS_LIMIT)
         elif active:
-            await self._brake_for_loss(state.day.pnl_minor, limits, now, view.state)
+            await self._brake_for_loss(state.day.pnl_minor, limits, now, before)
         if losing_streak_reached(state.day, limits.risk):
             what = f"{state.day.streak} losses in a row"
             until = now + timedelta(minutes=limits.risk.losing_streak_pause_min)
             if not active or await self._brake(
-                STREAK, AlertKind.LOSING_STREAK, what, until, view.state
+                STREAK, AlertKind.LOSING_STREAK, what, until, before
             ):
                 await self._forget_streak(state.revision, view)
         elif active:
             await self._clear(AlertKind.LOSING_STREAK)
 
     async def _brake_for_loss(
-        self, pnl_minor: int, limits: RiskLimits, now: datetime, before: TradingState
+        self, pnl_minor: int, limits: RiskLimits, now: datetime, before: TradingState | None
     ) -> None:
         lost, limit = money_text(-pnl_minor), money_text(loss_limit_minor(limits))
         what = f"{lost} lost today, the limit is {limit}"
@@ -68,11 +69,11 @@ class Brakes:
         await self._brake(DAILY_LOSS, AlertKind.DAILY_LOSS_LIMIT, what, until, before)
 
     async def _brake(
-        self, name: str, kind: AlertKind, what: str, until: datetime, before: TradingState
+        self, name: str, kind: AlertKind, what: str, until: datetime, before: TradingState | None
     ) -> bool:
         """Pause and raise the alert; False if somebody changed the state since ``before``."""
-        reason = f"{name}: {what}"
-        if not await self._keeper.change(TradingMode.PAUSED, reason, until, before):
+        reason, scope = f"{name}: {what}", self._account
+        if not await self._keeper.change(TradingMode.PAUSED, reason, until, before, scope=scope):
             return False
         self._raised.add(kind)
         detail = f"{what}; paused until {until.isoformat(timespec='seconds')}"
@@ -87,14 +88,20 @@ class Brakes:
             await clear_alert(self._context.bus, kind.alert_id(self._account))
 
     async def _forget_streak(self, revision: int, view: TradingView) -> None:
-        """Reset the streak if trading is paused for it.
+        """Reset the streak if the account is paused for it.
 
-        Another pause, or a halt, does not reset it.
+        Another pause, or a halt, does not reset it, nor does one that is over.
         """
-        latest = (
-            await read_trading(self._context.bus, self._context.clock.now())
-        ).state or view.state
-        if latest is not None and latest.actor == ACTOR and latest.reason.startswith(STREAK):
+        now = self._context.clock.now()
+        latest = (await read_trading(self._context.bus, now, [self._account])).of(
+            self._account
+        ) or view.of(self._account)
+        if (
+            latest is not None
+            and latest.effective(now) is TradingMode.PAUSED
+            and latest.actor == ACTOR
+            and latest.reason.startswith(STREAK)
+        ):
             await self._keeper.books[self._account].forget_streak(
                 lease=self._keeper.held, revision=revision
             )

@@ -1,4 +1,4 @@
-"""Restores what Redis may have lost from the audit: trading state, lowered limits, disarmings.
+"""Restores what Redis may have lost from the audit: trading states, lowered limits, disarmings.
 
 A Redis that died comes back without its last second, or empty, but the audit has the commands. If
 the two differ, the stricter one is applied. No limit is raised and no account is armed here.
@@ -22,6 +22,7 @@ from keter.domain.trading import (
     TradingMode,
     TradingState,
 )
+from keter.domain.trading_scopes import COMMON, target_of
 from keter.ledger import Ledger
 
 ACTOR = "guard"
@@ -30,7 +31,7 @@ _DISARMING = frozenset({CommandAction.DISARM, CommandAction.HALT})
 
 
 async def catch_up(context: Context, ledger: Ledger) -> None:
-    """Set trading state, limits and arming to what was last commanded.
+    """Set trading states, limits and arming to what was last commanded.
 
     Raises the errors of bus and ledger.
     """
@@ -54,31 +55,59 @@ async def lower_limits(context: Context, ledger: Ledger) -> None:
 
 
 async def _trading(context: Context, ledger: Ledger) -> None:
-    now = context.clock.now()
-    state = (await read_trading(context.bus, now)).state
+    await restore_scoped_trading(context, ledger)
+    state = (await read_trading(context.bus, context.clock.now())).state
     last = await ledger.commands.last_trading()
-    if state is None or last is None or last.revision <= state.revision:
-        return
+    if state is not None and last is not None and last.revision > state.revision:
+        await restore_state(context, last, "trading_state_caught_up", state.revision)
+
+
+async def restore_scoped_trading(context: Context, ledger: Ledger) -> None:
+    """Set the trading state of each account to what was last commanded for it alone.
+
+    Those of other accounts too: without the common state none of them bets, and it is restored
+    after these.
+    """
+    known = await ledger.commands.last_scoped_trading()
+    view = await read_trading(context.bus, context.clock.now(), sorted(known))
+    for scope, last in known.items():
+        state = view.of(scope)
+        if state is None:
+            await restore_state(context, last, "trading_state_restored", 0, scope=scope)
+        elif last.revision > state.revision:
+            await restore_state(
+                context, last, "trading_state_caught_up", state.revision, scope=scope
+            )
+
+
+async def restore_state(
+    context: Context, last: TradingState | None, event: str, revision: int, *, scope: str = COMMON
+) -> None:
+    """Put what is still valid of ``last`` in force, unless the state is not of ``revision``."""
+    now = context.clock.now()
     wanted = still_valid(last, now)
+    about = {"scope": scope} if scope else {}
     context.log.warning(
-        "trading_state_caught_up", mode=wanted.mode.value, actor=wanted.actor, reason=wanted.reason
+        event, mode=wanted.mode.value, actor=wanted.actor, reason=wanted.reason, **about
     )
     try:
-        await change_trading(context.bus, wanted, expected_revision=state.revision, now=now)
+        await change_trading(context.bus, wanted, expected_revision=revision, now=now, scope=scope)
     except StaleRevisionError:
-        context.log.info("trading_state_set_meanwhile")
+        context.log.info("trading_state_set_meanwhile", **about)
 
 
 async def _arming(context: Context, ledger: Ledger, account: str) -> None:
-    """Disarm the account if a disarming or a halt came after its arming.
+    """Disarm the account if its disarming, or a halt that holds for it, came after its arming.
 
     The halt may have been commanded without Redis.
     """
     arming = await read_arming(context.bus, account, context.run.mark)
     if arming is None:
         return
+    # The target of a disarming is the account itself.
+    concerned = {target_of(COMMON), target_of(account), account}
     for command in await _after(arming, ledger):
-        if command.action is CommandAction.HALT or command.target == account:
+        if command.target in concerned:
             context.log.warning(
                 "arming_taken_back",
                 account=account,
@@ -110,14 +139,24 @@ def still_valid(last: TradingState | None, now: datetime) -> TradingState:
     return last
 
 
-async def last_streak_pause(ledger: Ledger) -> datetime | None:
-    """Return when the guard last paused for a losing streak; losses before that do not count."""
+async def last_streak_pause(ledger: Ledger, account: str) -> datetime | None:
+    """Return when the guard last paused ``account`` for a losing streak.
+
+    Losses before that do not count. A pause of everything is one of each account.
+    """
     pauses = await ledger.commands.recent(RECENT_COMMANDS, actions=frozenset({CommandAction.PAUSE}))
+    concerned = {target_of(COMMON), target_of(account)}
     return next(
-        (one.at for one in pauses if one.source == ACTOR and one.reason.startswith(STREAK)), None
+        (
+            one.at
+            for one in pauses
+            if one.source == ACTOR and one.target in concerned and one.reason.startswith(STREAK)
+        ),
+        None,
     )
 
 
 async def results_since_pause(ledger: Ledger, mode: ExecutionMode, account: str) -> Results:
     """Return the account's bets settled since that pause, the newest first."""
-    return await ledger.last_results(mode, account, since=await last_streak_pause(ledger))
+    since = await last_streak_pause(ledger, account)
+    return await ledger.last_results(mode, account, since=since)

@@ -1,6 +1,6 @@
 """The command core with Redis there, gone and in between."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,8 +9,9 @@ import pytest
 from keter.bus.connection import Bus, connect
 from keter.bus.errors import StaleRevisionError
 from keter.bus.state.permissions import read_arming
-from keter.bus.state.trading import change_trading, read_trading
+from keter.bus.state.trading import TradingView, change_trading, read_trading
 from keter.clock import ManualClock
+from keter.control import trading_state
 from keter.control.base import Operator
 from keter.control.commands import Control
 from keter.domain.trading import OperatorCommand, TradingMode, TradingState
@@ -102,19 +103,15 @@ async def test_a_pause_never_ends_a_longer_one_sooner(
     assert (state.actor, state.reason) == ("ops", "lunch")
 
 
-def changed_meanwhile(
-    bus: Bus, control: Control, monkeypatch: pytest.MonkeyPatch, state: TradingState
-) -> None:
+def changed_meanwhile(bus: Bus, monkeypatch: pytest.MonkeyPatch, state: TradingState) -> None:
     """Put ``state`` in force, as the guard would, between a command's next look and its change."""
-    looked = control._state
-
-    async def look(now: datetime) -> TradingState | None:
-        before = await looked(now)
-        monkeypatch.setattr(control, "_state", looked)
+    async def look(asked: Bus, now: datetime, scopes: Sequence[str] = ()) -> TradingView:
+        before = await read_trading(asked, now, scopes)
+        monkeypatch.setattr(trading_state, "read_trading", read_trading)
         await change_trading(bus, state, expected_revision=None, now=NOW)
         return before
 
-    monkeypatch.setattr(control, "_state", look)
+    monkeypatch.setattr(trading_state, "read_trading", look)
 
 
 async def test_a_halt_in_the_very_moment_of_a_pause_or_resume_stands(
@@ -123,10 +120,10 @@ async def test_a_halt_in_the_very_moment_of_a_pause_or_resume_stands(
     """Somebody halts between the look at the state and its change."""
     await start(bus)
     halt = TradingState(TradingMode.HALTED, "guard", "trouble", NOW)
-    changed_meanwhile(bus, control, monkeypatch, halt)
+    changed_meanwhile(bus, monkeypatch, halt)
     with pytest.raises(UsageError, match="stronger"):
         await control.pause(OPS, "lunch")
-    changed_meanwhile(bus, control, monkeypatch, halt)
+    changed_meanwhile(bus, monkeypatch, halt)
     with pytest.raises(StaleRevisionError):
         await control.resume(OPS, "back")
     state = (await read_trading(bus, NOW)).state
@@ -181,7 +178,7 @@ async def test_reducing_never_ends_a_pause_said_in_the_very_moment(
     """The guard pauses between the look and the change: reducing would end its pause."""
     await start(bus)
     changed_meanwhile(
-        bus, control, monkeypatch, TradingState(TradingMode.PAUSED, "guard", "losing streak", NOW)
+        bus, monkeypatch, TradingState(TradingMode.PAUSED, "guard", "losing streak", NOW)
     )
     with pytest.raises(UsageError, match="paused, which is stronger"):
         await control.reduce(OPS, "odd prices", out_of_pause=out_of_pause)
@@ -192,9 +189,7 @@ async def test_reducing_is_done_though_somebody_resumes_in_the_very_moment(
     bus: Bus, control: Control, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await start(bus)
-    changed_meanwhile(
-        bus, control, monkeypatch, TradingState(TradingMode.ACTIVE, "ops", "fine", NOW)
-    )
+    changed_meanwhile(bus, monkeypatch, TradingState(TradingMode.ACTIVE, "ops", "fine", NOW))
     await control.reduce(OPS, "odd prices")
     assert (await control.standing()).mode is TradingMode.REDUCING
 

@@ -23,7 +23,7 @@ from keter.bus.errors import StaleRevisionError
 from keter.clock import Clock
 from keter.control.base import CommandOutcome, Operator
 from keter.control.commands import Control
-from keter.control.standing import resumes_lightly
+from keter.control.standing import resumes_lightly, stop_text
 from keter.domain.alerts import Alert
 from keter.domain.bets import Bet
 from keter.domain.money import money_text
@@ -70,10 +70,13 @@ class Views:
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
-    """A resume that waits for its code; ``code`` is None where the second factor gives it."""
+    """A resume that waits for its code; ``code`` is None where the second factor gives it.
+
+    ``seen`` are the revisions of the states that it was shown for.
+    """
 
     code: str | None
-    revision: int | None
+    seen: dict[str, int]
     made_s: float
 
 
@@ -213,23 +216,21 @@ class CommandHandler:
         elif not resumes_lightly(await self._control.standing()):
             # Halted since, perhaps by the file alone.
             raise UsageError("the state has changed meanwhile; say /resume again")
-        return _sentence(await self._control.resume(operator, REASON, revision=pending.revision))
+        return _sentence(await self._control.resume(operator, REASON, seen=pending.seen))
 
     async def _prepare(self, user: int) -> str:
         standing = await self._control.standing()
         if standing.trading is None:
             raise UsageError(standing.problem or "Redis is not reachable")
-        if standing.mode is TradingMode.ACTIVE and not standing.stops:
+        ended = standing.ended_by_resume
+        if standing.mode is TradingMode.ACTIVE and not ended and not standing.stops:
             raise UsageError("trading is running already")
-        state = standing.trading.state
         lightly = resumes_lightly(standing)
         if not lightly and self._prove is None:
             raise UsageError(NO_SECOND_FACTOR)
         code = self._codes() if lightly else None
-        self._pending[user] = _Pending(
-            code, state.revision if state else None, self._clock.monotonic()
-        )
-        why = f"{state.mode.value} by {state.actor}: {state.reason}. " if state else ""
+        self._pending[user] = _Pending(code, standing.revisions, self._clock.monotonic())
+        why = "".join(f"{stop_text(name, state)}. " for name, state in ended.items())
         wanted = code or "and the six digits of the console's second factor"
         return (
             f"{why}New bets may be made again. To confirm, within {CODE_LASTS_S:.0f} s: /resume"

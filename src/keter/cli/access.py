@@ -192,10 +192,10 @@ def control_over(target: Target, bus: "Bus | None") -> "Control":
         finally:
             await ledger.aclose()
 
-    async def last() -> "TradingState | None":
+    async def last(scope: str) -> "TradingState | None":
         ledger = await open_settings_ledger(settings, clock=clock, read_only=True)
         try:
-            return await ledger.commands.last_trading()
+            return await ledger.commands.last_trading(scope)
         finally:
             await ledger.aclose()
 

@@ -1,10 +1,8 @@
 """Arms LIVE for the run that owns this Redis, and disarms it."""
 
-from keter.bus.errors import PoisonedPayloadError
 from keter.bus.state.ownership import read_owner
 from keter.bus.state.permissions import arm, armed_accounts, disarm, read_arming
 from keter.control.base import Commander, CommandOutcome, Operator, valued
-from keter.domain.accounts import Account
 from keter.domain.runs import Run
 from keter.domain.trading import CommandAction, ExecutionMode
 from keter.errors import UnavailableError, UsageError
@@ -76,17 +74,6 @@ class ArmingCommands(Commander):
                 "no account is known to disarm: nothing runs on this Redis, and none is armed there"
             )
         return [await self.disarm(operator, account, reason) for account in accounts]
-
-    async def _running_accounts(self) -> tuple[Account, ...]:
-        """Return the accounts of the run that owns this Redis; none if nothing runs.
-
-        Also none if the record cannot be read: that must not prevent a disarming.
-        """
-        try:
-            record = await read_owner(self._need_bus())
-        except PoisonedPayloadError:
-            return ()
-        return record.run.accounts if record is not None else ()
 
 
 def _arming_text(armed: bool) -> str:

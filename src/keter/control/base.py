@@ -8,12 +8,15 @@ import msgspec
 import structlog
 
 from keter.bus.connection import Bus
+from keter.bus.errors import PoisonedPayloadError
+from keter.bus.state.ownership import read_owner
 from keter.clock import Clock, Ids
+from keter.domain.accounts import Account
 from keter.domain.trading import CommandAction, OperatorCommand, TradingState
+from keter.domain.trading_scopes import COMMON, scope_of, target_of
 from keter.errors import KeterError, UnavailableError
 
 log = structlog.get_logger(__name__)
-TRADING = "trading"
 AUDIT_TIMEOUT_S = 5.0
 Audit = Callable[[OperatorCommand], Awaitable[None]]
 
@@ -42,6 +45,11 @@ class CommandOutcome:
         """The trading state's revision that all processes must reach; None if it did not change."""
         return self.command.after.revision if self.command.after is not None else None
 
+    @property
+    def scope(self) -> str:
+        """The account whose trading state the command was about; COMMON for any other command."""
+        return scope_of(self.command.target) or COMMON
+
 
 class Commander:
     """Run commands over a bus and write them to the audit.
@@ -62,6 +70,17 @@ class Commander:
         row = self._row(action, operator, reason, f"refused: {why}", target=target)
         await self._done(msgspec.structs.replace(row, accepted=False))
 
+    async def _running_accounts(self) -> tuple[Account, ...]:
+        """Return the accounts of the run that owns this Redis; none if nothing runs.
+
+        Also none if the record cannot be read: that must not prevent a stop or a disarming.
+        """
+        try:
+            record = await read_owner(self._need_bus())
+        except PoisonedPayloadError:
+            return ()
+        return record.run.accounts if record is not None else ()
+
     def _need_bus(self) -> Bus:
         if self._bus is None:
             raise UnavailableError("Redis is not reachable; `keter halt` works without it")
@@ -74,7 +93,7 @@ class Commander:
         reason: str,
         result: str,
         *,
-        target: str = TRADING,
+        target: str = target_of(COMMON),
         before: TradingState | None = None,
         after: TradingState | None = None,
     ) -> OperatorCommand:

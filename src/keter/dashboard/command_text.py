@@ -3,7 +3,7 @@
 from datetime import timedelta
 from decimal import Decimal
 
-from keter.control.standing import Standing, outlasts, until_text
+from keter.control.standing import Standing, outlasts, stop_text, until_text
 from keter.dashboard.hub import Hub
 from keter.dashboard.models import PrepareBody, Snapshot
 
@@ -11,18 +11,18 @@ from keter.dashboard.models import PrepareBody, Snapshot
 def describe(body: PrepareBody, standing: Standing, limit: Decimal | None, hub: Hub) -> str:
     """Return what the command ``body`` would do now; ``limit`` is the present one."""
     target, latest = body.target, hub.latest()
+    of = _of(body)
     waiting, stays = _waiting(latest), _stays(latest)
     texts = {
         "pause": (
             _standing_pause(body, standing)
-            or f"Pause: no new bets, {waiting} will be refused, {stays}."
+            or f"Pause{of}: no new bets, {waiting} will be refused, {stays}."
         ),
-        "reduce": f"Reduce: only bets that do not raise the worst case of their event, {stays}.",
-        "halt": (
-            f"Halt: no new bets, {waiting} will be refused, {stays}. The HALT file is written as"
-            " well."
+        "reduce": (
+            f"Reduce{of}: only bets that do not raise the worst case of their event, {stays}."
         ),
-        "resume": _resume_text(standing),
+        "halt": f"Halt{of}: no new bets, {waiting} will be refused, {stays}.{_file_text(body)}",
+        "resume": _resume_text(standing, of),
         "arm": f"Arm {target}: LIVE bets with real money may be made.",
         "disarm": f"Disarm {target}: no more LIVE bets, {stays}.",
         "acknowledge": f"Acknowledge {target}: it stands until its cause is gone.",
@@ -31,6 +31,10 @@ def describe(body: PrepareBody, standing: Standing, limit: Decimal | None, hub: 
         "set_limit": f"Set {target.upper()} to {body.value}; it is {limit}.",
     }
     return texts[body.action]
+
+
+def _of(body: PrepareBody) -> str:
+    return f" {body.account}" if body.account is not None else ""
 
 
 def _waiting(latest: Snapshot | None) -> str:
@@ -50,22 +54,31 @@ def _stays(latest: Snapshot | None) -> str:
 
 def _standing_pause(body: PrepareBody, standing: Standing) -> str | None:
     """Return a sentence when trading is paused already, for at least as long as is asked for."""
-    state = standing.trading.state if standing.trading is not None else None
+    state = standing.own
     until = standing.at + timedelta(seconds=body.for_s) if body.for_s is not None else None
     if state is None or not outlasts(state, until, standing.at):
         return None
     return (
-        f"Pause: {state.actor} has paused already, {until_text(state.until)} ({state.reason}); that"
-        " stands."
+        f"Pause{_of(body)}: {state.actor} has paused already, {until_text(state.until)}"
+        f" ({state.reason}); that stands."
     )
 
 
-def _resume_text(standing: Standing) -> str:
-    state = standing.trading.state if standing.trading is not None else None
-    if state is None:
-        return "Resume: new bets may be made."
-    file = " The HALT file is removed." if standing.halt_file else ""
+def _file_text(body: PrepareBody) -> str:
+    return " The HALT file is written as well." if body.account is None else ""
+
+
+def _resume_text(standing: Standing, of: str) -> str:
+    if standing.own is None:
+        return f"Resume{of}: new bets may be made."
+    ended = standing.ended_by_resume or {standing.scope: standing.own}
+    file = " The HALT file is removed." if standing.halt_file and not standing.scope else ""
     return (
-        f"Resume: new bets may be made again. {state.mode.value} by {state.actor}:"
-        f" {state.reason}.{file}"
+        " ".join(
+            [
+                f"Resume{of}: new bets may be made again.",
+                *(f"{stop_text(name, state)}." for name, state in ended.items()),
+            ]
+        )
+        + file
     )

@@ -20,14 +20,15 @@ PER_MINUTE = 60
 
 @dataclass(slots=True)
 class Token:
-    """One prepared command: whose, what, and on which ``revision`` of the trading state.
+    """One prepared command: whose and what.
 
-    ``needs`` are the proofs for its commit; ``limit`` is the limit in force that it changes.
+    ``seen`` are the revisions, by scope, of the trading states that it was prepared for. ``needs``
+    are the proofs for its commit; ``limit`` is the limit in force that it changes.
     """
 
     session: str
     body: PrepareBody
-    revision: int | None
+    seen: dict[str, int]
     needs: list[str]
     made_s: float
     limit: Decimal | None = None

@@ -24,11 +24,14 @@ from keter.dashboard.routes import Principal
 from keter.domain.accounts import Account
 from keter.domain.limits import checked_limit
 from keter.domain.trading import CommandAction, TradingMode
+from keter.domain.trading_scopes import COMMON
 from keter.errors import KeterError, UnavailableError, UsageError
 
 TOKEN_LASTS_S = 30.0
 # Changes the trading state in Redis.
 OF_A_STATE = frozenset({"pause", "reduce", "resume"})
+# May be about one account alone.
+OF_A_SCOPE = OF_A_STATE | {"halt"}
 # May start bets, so it is done only to the state that the operator saw.
 OF_A_REVISION = frozenset({"resume"})
 # Can never lead to more bets.
@@ -74,13 +77,16 @@ class Commands:
     async def _prepare(
         self, caller: Principal, body: PrepareBody, limit: Decimal | None
     ) -> Prepared:
-        standing = await self._control.standing()
+        scope = await self._scope(body)
+        standing = await self._control.standing(scope)
         _check_possible(body.action, standing)
         needs = [] if _lowers(body, limit) else self._needs(caller, body.action, standing)
         await self._check_armable(body)
-        revision = _revision(standing) if body.action in OF_A_STATE else None
+        own = standing.own if body.action in OF_A_STATE else None
+        revision = own.revision if own is not None else None
+        body = body.model_copy(update={"account": scope or None})
         token = self._tokens.add(
-            Token(caller.session, body, revision, needs, self._clock.monotonic(), limit)
+            Token(caller.session, body, _seen(standing), needs, self._clock.monotonic(), limit)
         )
         summary = self._describe(body, standing, limit)
         return Prepared.model_validate(
@@ -136,6 +142,18 @@ class Commands:
         except UsageError as e:
             raise ApiError(409, "not_now", str(e)) from e
 
+    async def _scope(self, body: PrepareBody) -> str:
+        """Return the scope of the account that ``body`` names; COMMON without one.
+
+        Raises ApiError 409 for a wrong name, and for an action that takes none.
+        """
+        if body.account is not None and body.action not in OF_A_SCOPE:
+            raise ApiError(409, "not_now", f"{body.action} takes no account; name it as the target")
+        try:
+            return await self._control.named_scope(body.account or COMMON)
+        except UsageError as e:
+            raise ApiError(409, "not_now", str(e)) from e
+
     async def _check_armable(self, body: PrepareBody) -> None:
         """Check for an arming all that LIVE needs, as on the command line.
 
@@ -164,15 +182,16 @@ class Commands:
     def _change_trading(self, token: Token, operator: Operator) -> Awaitable[CommandOutcome] | None:
         """Return the call that stops or starts betting; None for another action."""
         body, control = token.body, self._control
+        account = body.account or COMMON
         match body.action:
             case "pause":
-                return control.pause(operator, body.reason, for_s=body.for_s)
+                return control.pause(operator, body.reason, for_s=body.for_s, account=account)
             case "reduce":
-                return control.reduce(operator, body.reason)
+                return control.reduce(operator, body.reason, account=account)
             case "halt":
-                return control.halt(operator, body.reason)
+                return control.halt(operator, body.reason, account=account)
             case "resume":
-                return control.resume(operator, body.reason, revision=token.revision)
+                return control.resume(operator, body.reason, seen=token.seen, account=account)
             case "arm":
                 return control.arm(operator, body.target, body.reason)
             case "disarm":
@@ -262,14 +281,14 @@ class Commands:
     async def _check_revision(self, token: Token, caller: Principal) -> None:
         if token.body.action not in OF_A_REVISION:
             return
-        standing = await self._control.standing()
+        standing = await self._control.standing(token.body.account or COMMON)
         if standing.trading is None:
             raise UnavailableError(standing.problem or "Redis is not reachable")
         # A HALT file changes what a resume undoes, but not the revision.
         needs_more = (
             token.body.action == "resume" and not token.needs and not resumes_lightly(standing)
         )
-        if needs_more or _revision(standing) != token.revision:
+        if needs_more or _seen(standing) != token.seen:
             fresh = await self._prepare(caller, token.body, await self._limit(token.body))
             raise ApiError(
                 409,
@@ -296,13 +315,18 @@ def _check_possible(action: str, standing: Standing) -> None:
             "not_now",
             f"trading is {mode.value.lower()} already, which is stronger than reducing",
         )
-    if action == "resume" and mode is TradingMode.ACTIVE and not standing.stops:
+    if action != "resume" or standing.ended_by_resume:
+        return
+    if standing.scope:
+        raise ApiError(409, "not_now", f"{standing.scope} is not stopped by a state of its own")
+    if mode is TradingMode.ACTIVE and not standing.stops:
         raise ApiError(409, "not_now", "trading is running already")
 
 
-def _revision(standing: Standing) -> int | None:
-    state = standing.trading.state if standing.trading is not None else None
-    return state.revision if state is not None else None
+def _seen(standing: Standing) -> dict[str, int]:
+    """Return the revisions of the states that a resume changes, by scope."""
+    found = standing.revisions
+    return {name: found.get(name, 0) for name in (standing.scope, *standing.ended_by_resume)}
 
 
 def _result(outcome: CommandOutcome) -> CommandResult:
@@ -311,6 +335,7 @@ def _result(outcome: CommandOutcome) -> CommandResult:
         action=outcome.command.action.value,
         sentence=outcome.command.result,
         revision=outcome.revision,
+        account=outcome.scope or None,
         audited=outcome.audited,
         warnings=list(outcome.warnings),
     )

@@ -47,12 +47,12 @@ class LazyLedgers:
         """Write an operator's command. Raises LedgerUnavailableError."""
         await (await self.writing()).commands.add(row)
 
-    async def last_trading(self) -> TradingState | None:
-        """Return the trading state that the last command left.
+    async def last_trading(self, scope: str) -> TradingState | None:
+        """Return the trading state that the last command on ``scope`` left.
 
         Raises LedgerUnavailableError while there is no ledger.
         """
-        return await (await self.reading()).commands.last_trading()
+        return await (await self.reading()).commands.last_trading(scope)
 
     async def aclose(self) -> None:
         for ledger in (self._reader, self._writer):

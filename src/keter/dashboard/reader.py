@@ -116,11 +116,11 @@ class Reader:
 
     async def _bus_facts(self, ledger: LedgerFacts | None) -> BusFacts:
         bus, day = self._bus, self.today()
-        standing = await self._control.standing()
+        name = self._settings.account.key
+        standing = await self._control.standing(name)
         if standing.problem is not None:
             raise UnavailableError(standing.problem)
         accounts, owner = await read_accounts(bus), await self._owner()
-        name = self._settings.account.key
         return BusFacts(
             standing=standing,
             armed=owner is not None and await read_arming(bus, name, owner.run.mark) is not None,

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from keter.dashboard.models.base import Model
+from keter.domain.accounts import LONGEST_ACCOUNT
 
 Code = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
 
@@ -72,12 +73,16 @@ class PrepareBody(Model):
     """A command to prepare.
 
     ``target`` is ``trading``, an account, an alert's id, a key of Redis or a limit's name.
-    ``for_s`` bounds a pause; ``value`` is the new value of a limit.
+    ``for_s`` bounds a pause; ``value`` is the new value of a limit. ``account`` limits pause,
+    reduce, halt and resume to one account: its whole name, or its name at the venue.
     """
 
     action: Action
     target: Annotated[str, StringConstraints(pattern=r"^[\w.:|@ +~%{}-]{1,200}$")] = "trading"
     reason: Annotated[str, StringConstraints(max_length=200)] = "from the console"
+    account: Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_ACCOUNT)] | None = (
+        None
+    )
     for_s: Annotated[float, Field(gt=0, le=86400)] | None = None
     value: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,12}(\.[0-9]{1,2})?$")] | None = None
 
@@ -103,12 +108,18 @@ class CommitBody(Model):
 
 
 class CommandResult(Model):
-    """What was done. ``revision`` is the trading state that guard and router must reach."""
+    """What was done.
+
+    ``revision`` is the trading state that guard and router must reach. ``account`` is whose own
+    state that is, None for that of everything; workers show it as the figure
+    ``trading_revision:{account}``.
+    """
 
     command_id: str
     action: str
     sentence: str
     revision: int | None
+    account: str | None
     audited: bool
     warnings: list[str]
 

@@ -105,6 +105,7 @@ async def test_a_pause_never_ends_a_longer_one_sooner(
 
 def changed_meanwhile(bus: Bus, monkeypatch: pytest.MonkeyPatch, state: TradingState) -> None:
     """Put ``state`` in force, as the guard would, between a command's next look and its change."""
+
     async def look(asked: Bus, now: datetime, scopes: Sequence[str] = ()) -> TradingView:
         before = await read_trading(asked, now, scopes)
         monkeypatch.setattr(trading_state, "read_trading", read_trading)

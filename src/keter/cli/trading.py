@@ -7,7 +7,7 @@ import typer
 
 from keter.cli.access import bus_or_none
 from keter.cli.output import JsonFlag, run_async, show_json
-from keter.errors import ExitCode, UnavailableError
+from keter.errors import ExitCode, UnavailableError, UsageError
 
 if TYPE_CHECKING:
     from keter.cli.access import Target
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 LONGEST_USER = 96  # the ledger's column for the operator
 Reason = Annotated[str, typer.Option(help="Why, for the audit.")]
+OneAccount = Annotated[
+    str | None,
+    typer.Option("--account", help="Only this account: venue:name, or its name alone."),
+]
 Command = Callable[["Control", "Operator", "Settings"], Awaitable["CommandOutcome"]]
 
 
@@ -30,35 +34,52 @@ def pause(
     minutes: Annotated[
         float | None, typer.Option(help="Resume by itself after so many minutes.", min=0.01)
     ] = None,
+    account: OneAccount = None,
     reason: Reason = "by hand",
     as_json: JsonFlag = False,
 ) -> ExitCode:
     """Make no new bets until resumed; open bets stay open."""
     for_s = None if minutes is None else minutes * 60
     return _carry_out(
-        "stop", lambda control, who, _: control.pause(who, reason, for_s=for_s), as_json=as_json
+        "stop",
+        lambda control, who, _: control.pause(who, reason, for_s=for_s, account=_named(account)),
+        as_json=as_json,
     )
 
 
-def reduce(reason: Reason = "by hand", as_json: JsonFlag = False) -> ExitCode:
+def reduce(
+    account: OneAccount = None, reason: Reason = "by hand", as_json: JsonFlag = False
+) -> ExitCode:
     """Make only bets that do not raise their event's worst case, until resumed.
 
     It also ends a pause.
     """
     return _carry_out(
         "stop",
-        lambda control, who, _: control.reduce(who, reason, out_of_pause=True),
+        lambda control, who, _: control.reduce(
+            who, reason, out_of_pause=True, account=_named(account)
+        ),
         as_json=as_json,
     )
 
 
-def halt(reason: Reason = "by hand", as_json: JsonFlag = False) -> ExitCode:
+def halt(
+    account: OneAccount = None, reason: Reason = "by hand", as_json: JsonFlag = False
+) -> ExitCode:
     """Stop betting at once, from any folder, even when Redis is down (writes the HALT file first).
+
+    With --account only that account is stopped, over Redis and without the file.
 
     Exit code 69 unless a Keter that runs will see it.
     """
     from keter.cli.halting import halt_all
 
+    if account is not None:
+        return _carry_out(
+            "stop",
+            lambda control, who, _: control.halt(who, reason, account=_named(account)),
+            as_json=as_json,
+        )
     done = halt_all(_user(), reason)
     if as_json:
         rows = [_facts(one.outcome) for one in done]
@@ -72,9 +93,15 @@ def halt(reason: Reason = "by hand", as_json: JsonFlag = False) -> ExitCode:
     return ExitCode.OK
 
 
-def resume(reason: Reason = "by hand", as_json: JsonFlag = False) -> ExitCode:
-    """Allow bets again after a pause or a halt."""
-    return _carry_out("start", lambda control, who, _: control.resume(who, reason), as_json=as_json)
+def resume(
+    account: OneAccount = None, reason: Reason = "by hand", as_json: JsonFlag = False
+) -> ExitCode:
+    """Allow bets again after a pause or a halt, of everything or with --account of one account."""
+    return _carry_out(
+        "start",
+        lambda control, who, _: control.resume(who, reason, account=_named(account)),
+        as_json=as_json,
+    )
 
 
 def arm(
@@ -86,7 +113,6 @@ def arm(
 ) -> ExitCode:
     """Allow LIVE bets on the account of the settings, until Keter is restarted."""
     from keter.clock import SystemClock
-    from keter.errors import UsageError
     from keter.supervision.preflight import armable
     from keter.system.process import acting_as
 
@@ -131,6 +157,16 @@ def limit(
         return await control.set_limit(who, key, settings.of(key).risk, name, value, reason)
 
     return _carry_out("start", change, as_json=as_json)
+
+
+def _named(account: str | None) -> str:
+    """Return the account named, empty for everything.
+
+    Raises UsageError for an empty name, which a script may give by mistake.
+    """
+    if account is not None and not account.strip():
+        raise UsageError("--account names no account; leave it out to mean all of them")
+    return account or ""
 
 
 def _target(kind: str) -> "Target":

@@ -36,6 +36,7 @@ from keter.domain.trading import (
     TradingMode,
     TradingState,
 )
+from keter.domain.trading_scopes import target_of
 from keter.domain.verdicts import Reason
 from keter.execution.reconcile.passes import QUERIES_PER_MINUTE
 from keter.venues.asianodds.placement import classify
@@ -794,22 +795,39 @@ async def frozen_before(process: TrackerProcess, call: str) -> "asyncio.Task[boo
     return task
 
 
-async def test_a_pause_that_redis_lost_still_stops_the_router(desk: Desk) -> None:
+@pytest.mark.parametrize("scope", ["", ACCOUNT], ids=["of everything", "of the account"])
+async def test_a_pause_that_redis_lost_still_stops_the_router(desk: Desk, scope: str) -> None:
     """The server died within a second of the command and came back with the older state; the guard
     has not looked yet.
     """
-    view = await read_trading(desk.world.bus, desk.world.clock.now())
-    assert view.state is not None
-    lost = msgspec.structs.replace(
-        view.state, mode=TradingMode.PAUSED, revision=view.state.revision + 1
-    )
+    view = await read_trading(desk.world.bus, desk.world.clock.now(), [ACCOUNT])
+    revision = view.revisions.get(scope, 0) + 1
+    lost = TradingState(TradingMode.PAUSED, "ops", "lunch", NOW, revision=revision)
+    target, pause = target_of(scope), CommandAction.PAUSE
     command = OperatorCommand(
-        "c1", CommandAction.PAUSE, "ops", "cli", "trading", "lunch", NOW, True, "paused", None, lost
+        "c1", pause, "ops", "cli", target, "lunch", NOW, True, "paused", None, lost
     )
     await desk.world.ledger.commands.add(command)
     signal = await desk.world.approve("d1")
     assert signal is not None
     assert await desk.turned_away(signal) == Reason.TRADING_NOT_ACTIVE
+
+
+async def test_the_router_heeds_its_own_accounts_stop_and_no_others(desk: Desk) -> None:
+    bus, now = desk.world.bus, desk.world.clock.now()
+    halted = TradingState(TradingMode.HALTED, "ops", "odd prices", now)
+    for scope, calls in ((ACCOUNT, 0), ("asianodds:OTHER", 1)):
+        await change_trading(bus, halted, expected_revision=0, now=now, scope=scope)
+        signal = await desk.world.approve(f"d{calls}")
+        assert signal is not None
+        if not calls:
+            assert await desk.turned_away(signal) == Reason.TRADING_NOT_ACTIVE
+            await desk.world.book().release("d0")
+            active = msgspec.structs.replace(halted, mode=TradingMode.ACTIVE)
+            await change_trading(bus, active, expected_revision=1, now=now, scope=scope)
+        else:
+            await desk.router.deliver(signal)
+        assert len(desk.world.venue.calls) == calls
 
 
 async def reducing(desk: Desk, beside_minor: int) -> ApprovedSignal:

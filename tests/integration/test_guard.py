@@ -26,7 +26,7 @@ from keter.bus.state.odds import write_odds
 from keter.bus.state.permissions import arm, read_arming, read_limits, write_limit
 from keter.bus.state.risk import RiskBook, put_bet
 from keter.bus.state.risk_state import RiskState
-from keter.bus.state.trading import change_trading, read_trading
+from keter.bus.state.trading import TradingView, change_trading, read_trading
 from keter.bus.telemetry.alerts import read_alerts
 from keter.clock import ManualClock
 from keter.control.base import Operator
@@ -38,6 +38,7 @@ from keter.domain.quotes import MarketUpdate
 from keter.domain.signals import ApprovedSignal, ConfirmedSignal, Decision
 from keter.domain.tickets import AccountSnapshot
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
+from keter.domain.trading_scopes import target_of
 from keter.domain.verdicts import Reason
 from keter.ledger import BetChanges, Ledger
 from keter.opening.stores import open_settings_ledger
@@ -45,7 +46,7 @@ from keter.processes.guard import Guard
 from keter.processes.handling import Gather
 from keter.processes.serving import serve
 from keter.processes.turns import Handled
-from keter.risk import book_keeper as risk_keeping
+from keter.risk import restore
 from keter.settings import Settings
 from keter.supervision.run import single
 from tests.kit.execution import ACCOUNT, NOW, a_signal, an_event, an_intent, settings_for
@@ -80,10 +81,18 @@ class Desk:
         handled = await self.guard.handle(Item(signal.queue_key, encode(signal)))
         return next(iter(handled.counts)), approval(handled)
 
+    async def trading(self) -> TradingView:
+        return await read_trading(self.bus, self.clock.now(), [self.settings.account.key])
+
     async def mode(self) -> TradingMode:
-        view = await read_trading(self.bus, self.clock.now())
-        assert view.state is not None
-        return view.state.effective(self.clock.now())
+        """Return the mode in force for the account."""
+        decides = (await self.trading()).strictest(self.clock.now())
+        assert decides is not None
+        return decides.effective(self.clock.now())
+
+    def gauges(self) -> dict[str, float | int | str]:
+        """Return what the guard's next heartbeat shows."""
+        return self.guard._context.heart._gauges
 
     async def later(self, seconds: float) -> None:
         """Time passes; money is still there and the guard has had its second."""
@@ -597,10 +606,88 @@ async def test_trading_is_restored_only_after_the_book_holds_every_open_bet(
         await placed(here, "open", S.RUNNING, approved)
         await here.bus.redis.flushall()
         assert await here.lease.acquire(asyncio.Event())
-        monkeypatch.setattr(risk_keeping, "change_trading", watched)
+        monkeypatch.setattr(restore, "change_trading", watched)
         await here.guard.tick()
         assert await here.mode() is TradingMode.ACTIVE
         assert booked == [[approved.decision_id]]
+
+
+async def test_an_accounts_own_pause_comes_back_before_the_common_state(
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a common state an account that has none of its own may bet."""
+    restored: list[str] = []
+
+    async def watched(bus: Bus, state: TradingState, *, scope: str = "", **rest: Any) -> Any:
+        restored.append(scope)
+        return await change_trading(bus, state, scope=scope, **rest)
+
+    async with desk(redis_url, tmp_path) as here:
+        own, other = here.settings.account.key, "asianodds:OTHER"
+        until = NOW + timedelta(hours=1)
+        paused = TradingState(TradingMode.PAUSED, "guard", "losing streak", NOW, until, 4)
+        halted = TradingState(TradingMode.HALTED, "ops", "enough", NOW, revision=2)
+        for scope, action, state in (
+            (own, CommandAction.PAUSE, paused),
+            (other, CommandAction.HALT, halted),
+        ):
+            row = msgspec.structs.replace(said(action, state), command_id=scope)
+            await here.ledger.commands.add(msgspec.structs.replace(row, target=target_of(scope)))
+        await here.bus.redis.flushall()
+        assert await here.lease.acquire(asyncio.Event())
+        monkeypatch.setattr(restore, "change_trading", watched)
+        await here.guard.tick()
+        assert (set(restored[:-1]), restored[-1]) == ({own, other}, "")
+        view = await read_trading(here.bus, NOW, [own, other])
+        assert {name: state.mode for name, state in view.scoped.items()} == {
+            own: TradingMode.PAUSED,
+            other: TradingMode.HALTED,
+        }
+        assert view.state is not None and view.state.mode is TradingMode.ACTIVE
+        assert (await here.ask())[0] == "guard:trading_not_active"
+        here.clock.set(until)
+        assert await here.mode() is TradingMode.ACTIVE
+
+
+async def test_an_accounts_own_pause_that_somebody_removes_comes_back(
+    redis_url: str, tmp_path: Path
+) -> None:
+    """Nothing else would miss it: without a state of its own an account may bet."""
+    async with desk(redis_url, tmp_path, DAILY_LOSS_LIMIT_UNITS=1) as here:
+        await settled(here, "a", S.LOST, -1000)
+        await here.later(1)
+        await here.later(1)
+        assert await here.mode() is TradingMode.PAUSED
+        own = here.bus.keys.trading_state_of(here.settings.account.key)
+        await here.bus.redis.execute_command("DEL", own)
+        await here.later(1)
+        assert await here.mode() is TradingMode.PAUSED
+
+
+async def test_another_accounts_stop_leaves_this_account_alone(
+    redis_url: str, tmp_path: Path
+) -> None:
+    async with desk(redis_url, tmp_path) as here:
+        halted = TradingState(TradingMode.HALTED, "ops", "enough", NOW)
+        await change_trading(
+            here.bus, halted, expected_revision=0, now=NOW, scope="asianodds:OTHER"
+        )
+        assert (await here.ask())[0] == "guard:ok"
+
+
+async def test_an_operator_waits_for_the_revisions_of_both_states(
+    redis_url: str, tmp_path: Path
+) -> None:
+    async with desk(redis_url, tmp_path, DAILY_LOSS_LIMIT_UNITS=1) as here:
+        await settled(here, "a", S.LOST, -1000)
+        await here.later(1)
+        await here.later(1)
+        view, gauges = await here.trading(), here.gauges()
+        assert {name: gauges[name] for name in view.gauges} == view.gauges
+        assert set(view.gauges) == {
+            "trading_revision",
+            f"trading_revision:{here.settings.account.key}",
+        }
 
 
 async def test_what_others_put_into_an_emptied_book_does_not_hide_that_it_was_lost(
@@ -695,16 +782,19 @@ async def test_the_daily_loss_limit_pauses_until_the_day_is_over(
         await settled(here, "b", S.LOST, -1000)
         await here.later(1)
         assert await here.mode() is TradingMode.PAUSED
-        view = await read_trading(here.bus, here.clock.now())
+        view = await here.trading()
         assert view.state is not None
-        assert view.state.until == datetime.fromisoformat("2026-02-22T00:00:00+00:00")
+        assert view.state.mode is TradingMode.ACTIVE, "other accounts go on"
+        paused = view.scoped[here.settings.account.key]
+        assert paused.until == datetime.fromisoformat("2026-02-22T00:00:00+00:00")
         assert [alert.id for alert in await read_alerts(here.bus)] == [
             f"daily_loss_limit:{ACCOUNT}"
         ]
         assert (await here.ask())[0] == "guard:trading_not_active"
         (command,) = await here.ledger.commands.recent()
         assert (command.source, command.action) == ("guard", CommandAction.PAUSE)
-        here.clock.set(view.state.until - timedelta(seconds=1))
+        assert command.target == f"trading:{here.settings.account.key}"
+        here.clock.set(paused.until - timedelta(seconds=1))
         await here.later(2)
         assert await here.mode() is TradingMode.ACTIVE
         assert await read_alerts(here.bus) == []

@@ -117,6 +117,18 @@ async def test_every_command_from_any_folder_acts_on_the_keter_that_runs(
         assert done.returncode == 0, done.stderr
         assert json.loads(done.stdout)["audited"]
         await shows(one, state)
+    account = "sandbox:demo"
+    assert keter(elsewhere, "pause", "--account", account.partition(":")[2]).returncode == 0
+    await shows(one, "PAUSED")
+    wrong = keter(elsewhere, "resume", "--account", "nobody")
+    assert (wrong.returncode, f"say one of {account}" in wrong.stderr) == (64, True)
+    assert keter(elsewhere, "resume", "--account", "").returncode == 64
+    assert keter(elsewhere, "halt", "--account", account).returncode == 0
+    await shows(one, "HALTED")
+    assert not (one.folder / "HALT").exists()
+    resumed = keter(elsewhere, "resume")
+    assert f"ended too: HALTED of {account} by" in resumed.stdout
+    await shows(one, "ACTIVE")
     assert keter(elsewhere, "limit", "MAX_STAKE", "11").returncode == 0
     assert json.loads(keter(elsewhere, "status", "--json").stdout)["running"]
     assert keter(elsewhere, "ledger", "check").returncode == 0

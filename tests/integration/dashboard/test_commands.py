@@ -7,6 +7,7 @@ import csv
 import io
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from argon2 import PasswordHasher
 
@@ -17,9 +18,11 @@ from keter.bus.telemetry.alerts import read_alerts
 from keter.clock import random_id
 from keter.dashboard.auth import session_source
 from keter.dashboard.second_factor import totp
+from keter.domain.accounts import AccountId
 from keter.domain.trading import TradingMode, TradingState
 from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.kit.console_seed import ACCOUNT, seed_bus, seed_ledger
+from tests.kit.execution import LIVE_RUN, own_redis
 from tests.kit.support import eventually
 
 PASSWORD = "seven wet herons walk"
@@ -211,6 +214,83 @@ async def test_a_pause_laid_over_the_guards_does_not_spare_what_its_end_asks_for
     assert (await console.post(COMMIT, {"token": prepared["token"]}))[0] == 200
     _, prepared = await console.post(PREPARE, {"action": "resume"})
     assert prepared["needs"] == ["word"]
+
+
+async def two_accounts(console: Console) -> tuple[str, str]:
+    """Make this Redis one of a run on two accounts; return theirs, that of the page first."""
+    own = console.settings.account
+    other = msgspec.structs.replace(own, id=AccountId(own.id.venue, "other"))
+    await own_redis(console.bus, msgspec.structs.replace(LIVE_RUN, accounts=(own, other)))
+    await set_state(console, TradingMode.ACTIVE)
+    return own.key, other.key
+
+
+async def test_a_command_on_another_account_names_it_and_leaves_the_pages_alone(
+    console: Console,
+) -> None:
+    own, other = await two_accounts(console)
+    _, prepared = await console.post(PREPARE, {"action": "pause", "account": "other"})
+    assert prepared["summary"].startswith(f"Pause {other}: no new bets")
+    status, done = await console.post(COMMIT, {"token": prepared["token"]})
+    view = await read_trading(console.bus, datetime.now(UTC), [own, other])
+    assert (status, done["account"]) == (200, other)
+    assert done["revision"] == view.scoped[other].revision
+    assert {name: state.mode for name, state in view.scoped.items()} == {other: TradingMode.PAUSED}
+    assert (await console.context.reader.facts()).bus.standing.mode is TradingMode.ACTIVE
+    for action in ("reduce", "resume", "halt"):
+        _, prepared = await console.post(PREPARE, {"action": action, "account": other})
+        said = prepared["summary"] if "summary" in prepared else prepared["error"]["message"]
+        assert ("HALT file" in said, action == "reduce" or other in said) == (False, True)
+
+
+async def test_the_page_shows_and_resumes_a_pause_of_its_account_alone(console: Console) -> None:
+    """The guard's pause asks for as much as if it held for everything."""
+    own, _ = await two_accounts(console)
+    now = datetime.now(UTC)
+    guards = TradingState(TradingMode.PAUSED, "guard", "losing streak: 7", now)
+    await change_trading(console.bus, guards, expected_revision=0, now=now, scope=own)
+    standing = (await console.context.reader.facts()).bus.standing
+    assert (standing.mode, standing.cause and standing.cause.actor) == (TradingMode.PAUSED, "guard")
+    _, prepared = await console.post(PREPARE, {"action": "resume"})
+    assert f"PAUSED of {own} by guard: losing streak: 7." in prepared["summary"]
+    assert prepared["needs"] == ["word"]
+    proof = {"token": prepared["token"], "word": "RESUME"}
+    status, done = await console.post(COMMIT, proof)
+    assert (status, done["account"]) == (200, None)
+    assert (await console.context.reader.facts()).bus.standing.mode is TradingMode.ACTIVE
+
+
+async def test_a_resume_is_refused_when_another_account_was_paused_meanwhile(
+    console: Console,
+) -> None:
+    own, other = await two_accounts(console)
+    await set_state(console, TradingMode.PAUSED)
+    _, prepared = await console.post(PREPARE, {"action": "resume"})
+    now = datetime.now(UTC)
+    guards = TradingState(TradingMode.PAUSED, "guard", "losing streak: 7", now)
+    await change_trading(console.bus, guards, expected_revision=0, now=now, scope=other)
+    status, refused = await console.post(COMMIT, {"token": prepared["token"]})
+    assert (status, refused["error"]["code"]) == (409, "state_changed")
+    assert other in refused["error"]["details"]["summary"]
+    view = await read_trading(console.bus, now, [own, other])
+    assert (view.scoped[other].mode, view.scoped[other].revision) == (TradingMode.PAUSED, 1)
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ({"action": "pause", "account": "third"}, "third names none of the accounts"),
+        ({"action": "acknowledge", "account": "other"}, "acknowledge takes no account"),
+        ({"action": "resume", "account": "other"}, "is not stopped by a state of its own"),
+    ],
+)
+async def test_what_an_account_cannot_be_asked_for_is_said(
+    console: Console, body: dict[str, str], words: str
+) -> None:
+    await two_accounts(console)
+    status, refused = await console.post(PREPARE, body)
+    assert (status, refused["error"]["code"]) == (409, "not_now")
+    assert words in refused["error"]["message"]
 
 
 async def test_reducing_is_prepared_committed_and_resumed_with_one_press_each(

@@ -275,6 +275,27 @@ async def test_without_a_second_factor_a_halt_and_the_guards_pause_are_not_resum
     assert await office.mode() is mode
 
 
+async def test_the_guards_pause_of_one_account_is_resumed_with_the_second_factor(
+    proving: Office,
+) -> None:
+    paused = TradingState(TradingMode.PAUSED, "guard", "losses", START)
+    await change_trading(proving.bus, paused, expected_revision=0, now=START, scope="asianodds:one")
+    asked = await proving.say("/resume") or ""
+    assert asked.startswith("PAUSED of asianodds:one by guard: losses. ")
+    assert "second factor" in asked
+    await proving.say(f"/resume {digits(proving.clock)}")
+    assert await proving.mode() is TradingMode.ACTIVE
+
+
+async def test_a_code_is_void_when_an_account_has_been_paused_since(office: Office) -> None:
+    await office.start(TradingMode.PAUSED)
+    await office.say("/resume")
+    paused = TradingState(TradingMode.PAUSED, "ops", "lunch", START)
+    await change_trading(office.bus, paused, expected_revision=0, now=START, scope="asianodds:one")
+    assert "changed meanwhile" in (await office.say("/resume 111111") or "")
+    assert await office.mode() is TradingMode.PAUSED
+
+
 @pytest.mark.parametrize(("actor", "mode"), STRONGER)
 async def test_a_halt_and_the_guards_pause_ask_for_the_second_factor_not_for_a_code_of_this_chat(
     proving: Office, actor: str, mode: TradingMode

@@ -41,7 +41,7 @@ async def half_way(bus: Bus) -> Pipe:
     """Return a worker with two items in hand, one of which has a newer payload waiting."""
     push = Pipe(bus, source=None, worker="p", lease_ttl_s=9)
     await push.step(outputs=[Output(RAW, key, b"1") for key in "abc"])
-    pipe = Pipe(bus, source=RAW, worker="w", lease_ttl_s=9, day=lambda: "d")
+    pipe = Pipe(bus, source=RAW, worker="w", lease_ttl_s=9, period=lambda: "d")
     await pipe.open()
     await pipe.step(claim=2)
     await push.step(outputs=[Output(RAW, "a", b"2")])

@@ -15,8 +15,9 @@ from keter.bus.codec import encode
 from keter.bus.connection import connect
 from keter.bus.queue import Output, Pipe, approved_for
 from keter.bus.state.ownership import owner_id, read_owner
-from keter.bus.telemetry.audit import read_counts
+from keter.bus.telemetry.audit import period_of, read_counts
 from keter.domain.runs import NOBODY
+from keter.domain.trading import ExecutionMode
 from tests.kit.execution import approved
 from tests.kit.keter_up import KeterUp
 from tests.kit.support import RedisServer, eventually
@@ -188,7 +189,9 @@ async def test_an_approval_left_by_another_run_is_refused_with_its_reason(
     today = datetime.now(UTC).date().isoformat()
 
     async def refused() -> int:
-        return (await read_counts(bus, today)).get("router:other_run", 0)
+        return (await read_counts(bus, period_of(today, ExecutionMode.DEMO))).get(
+            "router:other_run", 0
+        )
 
     await eventually(refused, timeout_s=60, every_s=0.2)
     await bus.aclose()

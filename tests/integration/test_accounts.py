@@ -1,11 +1,13 @@
 """Several accounts in one ``keter up``, and the simulator's money apart from everybody's."""
 
+import json
 import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -41,7 +43,7 @@ TWO = {
 
 @pytest.fixture(scope="module")
 def bookmaker() -> Iterator[str]:
-    """A simulated venue with two customers; its address."""
+    """Run a simulated venue with two customers; return its address."""
     port = free_port()
     customers = ("--account", "ALICE:pw-a", "--account", "BOB:pw-b")
     command = [sys.executable, "-m", "keter", "sandbox", "--port", str(port), *customers]
@@ -131,10 +133,25 @@ async def test_a_real_account_starts_at_zero_after_the_simulators(
     # Nothing is worth betting, so whatever is not zero came from the simulator.
     account = {"AO_USER": "ALICE", "AO_PASS": "pw-a", "AO_BASE_URL": bookmaker}
     real = await start(**account, MIN_EV_PCT="900", EV_MAX_PCT="1000").ready()
-    await eventually(lambda: real.status().get("feeds"), timeout_s=60, every_s=0.5)
-    print(real.status())
-    print(real.fetch("/api/v1/overview")[1])
-    report = real.keter("report", "bets")
-    print(report.stdout)
-    print(real.keter("report", "bets", "--mode", "DEMO").stdout)
-    assert 0
+    snapshot = await eventually(lambda: confirmed(real), timeout_s=60, every_s=0.5)
+    assert (snapshot["server"]["mode"], snapshot["server"]["account"]) == ("DRY", ALICE)
+    zero = {"open": 0, "unknown": 0, "settled": 0, "confirmed": 0, "balance": "1000.00"}
+    zero |= dict.fromkeys(("pnl_today", "outstanding", "exposure", "unknown_stake"), "0.00")
+    assert zero.items() <= snapshot["money"].items()
+    assert {feed["account"] for feed in snapshot["feeds"]} == {ALICE}
+    assert (snapshot["orders"], snapshot["signals"]) == ([], [])
+    risk = json.loads(real.fetch("/api/v1/risk")[1])
+    assert {limit["used"] for limit in risk["limits"]} == {"0.00"}
+    assert (risk["holds"], risk["exposures"]) == ([], [])
+    assert "0 bets, turnover 0.00" in real.keter("report", "bets", "--mode", "DRY").stdout
+    demo_report = real.keter("report", "bets", "--mode", "DEMO").stdout
+    assert "made up" in demo_report
+    assert "0 bets open" not in demo_report
+
+
+def confirmed(keter: KeterUp) -> dict[str, Any]:
+    """Return the page's snapshot once a price was seen; empty before."""
+    code, text = keter.fetch("/api/v1/snapshot")
+    found: dict[str, Any] = json.loads(text) if code == 200 else {}
+    mine = [feed for feed in found.get("feeds", []) if feed["account"] == ALICE]
+    return found if mine and found["money"]["balance"] is not None else {}

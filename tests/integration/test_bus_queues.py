@@ -75,7 +75,7 @@ async def test_a_key_in_flight_is_in_nobody_elses_hands_until_it_is_done(bus: Bu
 
 async def test_one_step_acknowledges_pushes_counts_and_records_together(bus: Bus) -> None:
     await push(bus, ("a", b"1"), ("b", b"1"))
-    pipe = Pipe(bus, source=RAW, worker="w", lease_ttl_s=LEASE_S, day=lambda: "2026-02-21")
+    pipe = Pipe(bus, source=RAW, worker="w", lease_ttl_s=LEASE_S, period=lambda: "2026-02-21")
     await pipe.open()
     await pipe.step(claim=2)
     outputs = [
@@ -120,7 +120,7 @@ async def test_a_pure_producer_can_take_nothing(bus: Bus) -> None:
 
 
 async def test_a_producers_large_push_is_cut_into_short_scripts_and_counted_once(bus: Bus) -> None:
-    pipe = Pipe(bus, source=None, worker="ingest", lease_ttl_s=LEASE_S, day=lambda: "d")
+    pipe = Pipe(bus, source=None, worker="ingest", lease_ttl_s=LEASE_S, period=lambda: "d")
     await pipe.open()
     await pipe.step(
         outputs=[Output(RAW, f"k{i}", b"p") for i in range(2_500)],
@@ -435,7 +435,7 @@ async def test_dead_letters_and_the_audit_are_capped_and_the_loss_is_counted(
     monkeypatch.setattr("keter.bus.queue.pipe.DEAD_CAP", 3)
     monkeypatch.setattr("keter.bus.queue.pipe.AUDIT_CAP", 4)
     await push(bus, *[(f"k{i}", b"1") for i in range(5)])
-    pipe = Pipe(bus, source=RAW, worker="w", lease_ttl_s=LEASE_S, day=lambda: "d")
+    pipe = Pipe(bus, source=RAW, worker="w", lease_ttl_s=LEASE_S, period=lambda: "d")
     await pipe.open()
     for item in await pipe.step(claim=5):
         await pipe.dead(item, "no")

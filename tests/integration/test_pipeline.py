@@ -16,7 +16,7 @@ from keter.bus.queue import QueueName, approved_for, depths
 from keter.bus.state.feeds import read_feeds
 from keter.bus.state.odds import LatestOdds, read_odds
 from keter.bus.state.risk import RiskBook
-from keter.bus.telemetry.audit import read_counts, take_audit
+from keter.bus.telemetry.audit import period_of, read_counts, take_audit
 from keter.clock import SystemClock, to_ms
 from keter.context import Context
 from keter.domain.days import day_of
@@ -142,7 +142,9 @@ async def test_value_in_the_feed_becomes_one_approved_signal_per_event(
                 lambda: all_counted(bus, settings, {"guard:ok": 10, "guard:cooldown_event": 10}),
                 bus,
             )
-        counts = await read_counts(bus, day_of(SystemClock().now(), settings.mode.zone))
+        counts = await read_counts(
+            bus, period_of(day_of(SystemClock().now(), settings.mode.zone), settings.account.mode)
+        )
         items = await drain(bus, approved_for(ACCOUNT_KEY))
         signals = [decode(ApprovedSignal, item.payload) for item in items]
         assert len({approved.signal.event_uid for approved in signals}) == len(signals) == 10
@@ -292,8 +294,16 @@ async def test_two_ingests_share_one_account_in_turns(redis_url: str, tmp_path: 
             standby.stop.set()
 
 
+async def counted(bus: Bus, settings: Settings) -> dict[str, int]:
+    """Return what the processes have counted today."""
+    today = day_of(SystemClock().now(), settings.mode.zone)
+    return await read_counts(bus, period_of(today, settings.account.mode))
+
+
 async def all_counted(bus: Bus, settings: Settings, wanted: dict[str, int]) -> bool:
-    counts = await read_counts(bus, day_of(SystemClock().now(), settings.mode.zone))
+    counts = await read_counts(
+        bus, period_of(day_of(SystemClock().now(), settings.mode.zone), settings.account.mode)
+    )
     return all(counts.get(name, 0) >= n for name, n in wanted.items())
 
 

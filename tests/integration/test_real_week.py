@@ -135,11 +135,11 @@ async def test_a_real_week_from_feed_to_profit(redis_url: str, tmp_path: Path) -
                 await soon(lambda: recorded(bus))
                 bets = await ledger.intents.list_bets(BetFilter(mode=DRY), limit=10_000)
                 decisions = await ledger.decisions.recent(100_000)
-                counts = await read_counts(bus, contexts["guard"].day())
+                counts = await read_counts(bus, contexts["guard"].period())
                 check_feed(updates, rows)
                 check_stages(counts, decisions, contexts)
                 check_bets(bets, rows, counts)
-                await check_money(bets, ledger, bus, contexts["guard"].day())
+                await check_money(bets, ledger, bus, contexts["guard"].period())
             finally:
                 await ledger.aclose()
         assert [letter for queue in QueueName for letter in await read_dead(bus, queue)] == []

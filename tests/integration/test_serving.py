@@ -58,7 +58,7 @@ async def test_everything_is_handed_on_once_and_counted(redis_url: str, settings
             await eventually(lambda: empty(bus, QueueName.RAW))
         taken = await drain(bus, QueueName.VALIDATED)
         assert [item.payload for item in taken] == [b"%d" % i for i in range(200)]
-        assert (await read_counts(bus, context.day()))["test:ok"] == 200
+        assert (await read_counts(bus, context.period()))["test:ok"] == 200
 
 
 async def test_poison_goes_to_the_dead_letters_and_its_neighbours_go_on(
@@ -76,7 +76,7 @@ async def test_poison_goes_to_the_dead_letters_and_its_neighbours_go_on(
             ("k3", "not a number: poison"),
             ("k1", "not a number: poison"),
         ]
-        assert (await read_counts(bus, context.day()))["test:ok"] == 3
+        assert (await read_counts(bus, context.period()))["test:ok"] == 3
 
 
 async def test_a_worker_asked_to_stop_finishes_its_item_and_gives_the_rest_back(
@@ -173,7 +173,7 @@ async def test_cut_connections_lose_nothing_and_hand_nothing_on_twice(
         assert len(handed) == 5
         taken = await drain(axe, QueueName.VALIDATED)
         assert sorted(int(item.payload) for item in taken) == list(range(200))
-        assert (await read_counts(axe, context.day()))["test:ok"] == 200
+        assert (await read_counts(axe, context.period()))["test:ok"] == 200
 
 
 async def test_a_tick_puts_items_into_the_next_queue_without_any_input(
@@ -211,7 +211,7 @@ async def test_a_full_redis_is_waited_out_with_everything_in_hand(settings: Sett
             assert [item.key for item in await drain(bus, QueueName.VALIDATED)] == [
                 f"k{i}" for i in range(5)
             ]
-            assert (await read_counts(bus, context.day()))["test:ok"] == 5
+            assert (await read_counts(bus, context.period()))["test:ok"] == 5
     finally:
         server.close()
 
@@ -240,7 +240,7 @@ async def test_a_redis_that_takes_no_writes_at_all_is_waited_out_too(settings: S
             assert [item.key for item in await drain(bus, QueueName.VALIDATED)] == [
                 f"k{i}" for i in range(5)
             ]
-            assert (await read_counts(bus, context.day()))["test:ok"] == 5
+            assert (await read_counts(bus, context.period()))["test:ok"] == 5
     finally:
         server.close()
 
@@ -322,7 +322,7 @@ async def test_items_that_arrive_together_go_on_in_the_order_of_their_rank(
             await eventually(lambda: empty(bus, QueueName.RAW))
         taken = await drain(bus, QueueName.VALIDATED)
         assert [item.payload for item in taken] == [b"8", b"7", b"6", b"5", b"4", b"3", b"2", b"1"]
-        assert (await read_counts(bus, context.day()))["test:ok"] == 8
+        assert (await read_counts(bus, context.period()))["test:ok"] == 8
 
 
 async def _in_hand(bus: Bus, count: int) -> bool:
@@ -340,7 +340,7 @@ async def test_poison_among_what_is_ranked_is_put_away_and_nothing_else_is_lost(
             await eventually(lambda: empty(bus, QueueName.RAW))
         assert {item.key for item in await drain(bus, QueueName.VALIDATED)} == {"k0", "k2", "k4"}
         assert {letter.key for letter in await read_dead(bus, QueueName.RAW)} == {"k1", "k3"}
-        assert (await read_counts(bus, context.day()))["test:ok"] == 3
+        assert (await read_counts(bus, context.period()))["test:ok"] == 3
 
 
 async def test_what_is_gathered_by_a_worker_that_dies_comes_back(

@@ -12,7 +12,7 @@ import structlog
 from keter.bus.connection import Bus
 from keter.bus.queue import Item, Output, Pipe, depths
 from keter.bus.state.accounts import write_account
-from keter.bus.telemetry.audit import read_counts
+from keter.bus.telemetry.audit import period_of, read_counts
 from keter.bus.telemetry.heartbeats import Heart
 from keter.clock import Clock, SystemClock, random_id
 from keter.context import Context
@@ -20,6 +20,7 @@ from keter.domain.accounts import Account
 from keter.domain.feed import FeedUpdate
 from keter.domain.markets import Phase
 from keter.domain.tickets import AccountSnapshot
+from keter.domain.trading import ExecutionMode
 from keter.opening.venues import open_account, shared_stores
 from keter.processes.ingest import OpenSource
 from keter.settings import Settings, load_settings
@@ -91,9 +92,12 @@ async def done_so_far(bus: Bus) -> object:
     It changes while anything is worked on.
     """
     day = SystemClock().now().date().isoformat()
-    return await read_counts(bus, day), {
-        name: (q.depth, q.in_flight) for name, q in (await depths(bus, [ACCOUNT])).items()
-    }
+    real, demo = (period_of(day, mode) for mode in (ExecutionMode.DRY, ExecutionMode.DEMO))
+    return (
+        await read_counts(bus, real),
+        await read_counts(bus, demo),
+        {name: (q.depth, q.in_flight) for name, q in (await depths(bus, [ACCOUNT])).items()},
+    )
 
 
 async def push(bus: Bus, queue: str, *items: tuple[str, bytes]) -> None:

@@ -233,7 +233,8 @@ async def test_the_feed_leaves_prices_and_confirmations(redis_url: str, tmp_path
             await soon(lambda: _all_phases_confirmed(bus), bus)
         items = await drain(bus, QueueName.RAW)
         assert len(items) == 6
-        uid, market_id = items[0].key.split("|")
+        uid, market_id, account = items[0].key.split("|")
+        assert account == ACCOUNT_KEY
         side = parse_selection(f"{market_id}.home")[1]
         latest = await read_odds(bus, ACCOUNT_KEY, uid, f"{market_id}.{side.value}")
         assert latest is not None

@@ -14,7 +14,7 @@ import structlog
 
 from keter.bus.codec import decode
 from keter.bus.connection import Bus
-from keter.bus.queue import QueueName, approved_for, depths, read_dead
+from keter.bus.queue import QueueName, approved_for, depths, queues_of, read_dead
 from keter.bus.state.odds import read_odds
 from keter.bus.state.risk import RiskBook
 from keter.bus.telemetry.alerts import read_alerts
@@ -124,7 +124,7 @@ async def test_a_redis_that_dies_in_mid_stream_costs_nothing_but_time(
                 await soon(lambda: _nothing_left(bus), bus)
             items = [
                 decode(ApprovedSignal, item.payload)
-                for item in await drain(bus, approved_for(ACCOUNT))
+                for item in await drain(bus, approved_for, queues_of(ACCOUNT))
             ]
             assert len(items) == fixtures
             assert len({approved.signal.event_uid for approved in items}) == fixtures
@@ -214,7 +214,9 @@ async def test_an_answer_that_makes_no_sense_changes_no_good_price_and_stops_nob
             await soon(lambda: _nothing_left(bus), bus)
             assert await _prices(bus, sandbox) == before
             assert len((await RiskBook(bus, ACCOUNT).read()).exposures) == 5
-        assert [letter for queue in QueueName for letter in await read_dead(bus, queue)] == []
+        assert [
+            letter for queue in queues_of([ACCOUNT]) for letter in await read_dead(bus, queue)
+        ] == []
 
 
 async def _prices(bus: Bus, sandbox: Sandbox) -> dict[str, Any]:
@@ -222,8 +224,8 @@ async def _prices(bus: Bus, sandbox: Sandbox) -> dict[str, Any]:
     keys = [key.decode() async for key in bus.redis.scan_iter(match="odds:latest:*")]
     found = {}
     for key in keys:
-        _, _, uid, selection_id = key.split(":", 3)
-        latest = await read_odds(bus, ACCOUNT, uid, selection_id)
+        _, _, uid, selection_id, account = key.split(":", 4)
+        latest = await read_odds(bus, account, uid, selection_id)
         assert latest is not None
         found[key] = sorted((price.book, price.odds, price.text) for price in latest.prices)
     assert len(found) == 5 * len(still(sandbox).fixtures)
@@ -255,7 +257,8 @@ async def test_nonsense_from_the_first_answer_on_trades_nothing_wrong(
             await soon(lambda: _nothing_left(bus), bus)
         honest = {fixture.home for fixture in still(sandbox).fixtures.values()}
         for approved in [
-            decode(ApprovedSignal, item.payload) for item in await drain(bus, approved_for(ACCOUNT))
+            decode(ApprovedSignal, item.payload)
+            for item in await drain(bus, approved_for, queues_of(ACCOUNT))
         ]:
             assert approved.signal.update.event.home in honest
             assert approved.signal.offers[0].book == "IBC"

@@ -169,7 +169,7 @@ async def test_what_the_page_arms_lets_guard_and_router_bet_until_it_is_disarmed
     command = await prepared(ready)
     assert (command["needs"], command["summary"]) == (
         ["word"],
-        "Arm acc: LIVE bets with real money may be made.",
+        "Arm asianodds:acc: LIVE bets with real money may be made.",
     )
     assert await missing(ready) == "arming", "preparing arms nothing"
     answers = [

@@ -471,7 +471,7 @@ async def test_lowering_a_limit_takes_one_press_and_raising_it_a_typed_word(
     async with console.http.get(console.base + "/api/v1/audit.csv") as answer:
         exported = list(csv.DictReader(io.StringIO(await answer.text(), newline="")))
     assert [(row["target"], row["before"], row["after"]) for row in exported][::2] == [
-        ("max_stake=50", "5", "50"), ("max_stake=5", "50", "5"),
+        (f"max_stake=50@{ACCOUNT}", "5", "50"), (f"max_stake=5@{ACCOUNT}", "50", "5"),
     ]  # fmt: skip
 
 

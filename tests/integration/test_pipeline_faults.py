@@ -124,7 +124,7 @@ async def test_a_redis_that_dies_in_mid_stream_costs_nothing_but_time(
                 await soon(lambda: _nothing_left(bus), bus)
             items = [
                 decode(ApprovedSignal, item.payload)
-                for item in await drain(bus, approved_for, queues_of(ACCOUNT))
+                for item in await drain(bus, approved_for(ACCOUNT))
             ]
             assert len(items) == fixtures
             assert len({approved.signal.event_uid for approved in items}) == fixtures
@@ -257,8 +257,7 @@ async def test_nonsense_from_the_first_answer_on_trades_nothing_wrong(
             await soon(lambda: _nothing_left(bus), bus)
         honest = {fixture.home for fixture in still(sandbox).fixtures.values()}
         for approved in [
-            decode(ApprovedSignal, item.payload)
-            for item in await drain(bus, approved_for, queues_of(ACCOUNT))
+            decode(ApprovedSignal, item.payload) for item in await drain(bus, approved_for(ACCOUNT))
         ]:
             assert approved.signal.update.event.home in honest
             assert approved.signal.offers[0].book == "IBC"

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from keter.bus.connection import Bus
-from keter.bus.queue import QueueName, depths, read_dead
+from keter.bus.queue import depths, queues_of, read_dead
 from keter.bus.state.risk import RiskBook
 from keter.bus.telemetry.audit import read_counts
 from keter.context import Context
@@ -142,7 +142,9 @@ async def test_a_real_week_from_feed_to_profit(redis_url: str, tmp_path: Path) -
                 await check_money(bets, ledger, bus, contexts["guard"].period())
             finally:
                 await ledger.aclose()
-        assert [letter for queue in QueueName for letter in await read_dead(bus, queue)] == []
+        assert [
+            letter for queue in queues_of([ACCOUNT]) for letter in await read_dead(bus, queue)
+        ] == []
 
 
 def check_feed(updates: list[FeedUpdate], rows: dict[tuple[str, str], Row]) -> None:

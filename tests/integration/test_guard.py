@@ -1216,7 +1216,6 @@ async def test_a_rebuilt_book_gives_each_account_its_own_bets(
             assert state.run == here.run
 
 
-@pytest.mark.xfail(strict=True, reason="the ledger sums a day by mode, not yet by account")
 async def test_a_rebuilt_book_gives_each_account_its_own_day(
     redis_url: str, tmp_path: Path
 ) -> None:

@@ -176,7 +176,7 @@ async def test_what_the_page_arms_lets_guard_and_router_bet_until_it_is_disarmed
         await ready.post(COMMIT, {"token": command["token"], "word": "LIVE"}) for _ in range(2)
     ]
     assert {(status, answer["sentence"], answer["audited"]) for status, answer in answers} == {
-        (200, "acc is armed", True)
+        (200, "asianodds:acc is armed", True)
     }
     assert await missing(ready) is None
     arming = await read_arming(ready.bus, ACC, LIVE_RUN.mark)

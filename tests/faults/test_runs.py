@@ -85,7 +85,7 @@ async def test_an_edited_env_changes_nothing_before_the_next_start_and_is_told(
     before, after = leases_of_routers(one)
     assert after == before, "the new router works for the account that the run began with"
     status = one.status()
-    assert status["mode"] == "DRY"
+    assert status["mode"] == "DEMO"
     config = one.fetch("/api/v1/config")[1]
     assert '"7"' in config and '"9"' not in config, "the Config screen shows what is in force"
     await eventually(lambda: one.status().get("settings_differ"), timeout_s=20, every_s=0.2)
@@ -97,7 +97,7 @@ async def test_an_edited_env_changes_nothing_before_the_next_start_and_is_told(
         "METRICS_TOKEN",
     ]
     told = one.keter("status").stdout
-    assert "DRY" in told and "settings on disk differ from those in force: EXECUTION_MODE" in told
+    assert "DEMO" in told and "settings on disk differ from those in force: EXECUTION_MODE" in told
     env.write_text("NO_SUCH_SETTING=1\n")
     await eventually(
         lambda: one.status().get("settings_differ") == [".env"], timeout_s=20, every_s=0.2

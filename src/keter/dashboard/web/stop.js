@@ -143,10 +143,11 @@ function ProofForm({ action, prepared, busy, commit }) {
   </form>`;
 }
 
-/** Which of guard and router have seen the state with this revision. */
-function applied(workers, revision) {
+/** Which of guard and router have seen the state of this revision: everything's, or an account's own. */
+function applied(workers, { revision, account }) {
   const names = ['guard', 'router'];
-  return names.filter((name) => (workers ?? []).some((worker) => worker.process === name && worker.state !== 'lost' && worker.revision !== null && worker.revision >= revision));
+  const seen = (worker) => (account === null ? worker.revision : Number(worker.figures[`trading_revision:${account}`] ?? NaN));
+  return names.filter((name) => (workers ?? []).some((worker) => worker.process === name && worker.state !== 'lost' && seen(worker) !== null && seen(worker) >= revision));
 }
 
 function Result({ result }) {
@@ -155,7 +156,7 @@ function Result({ result }) {
     const timer = setTimeout(() => setLate(true), APPLY_WITHIN_MS);
     return () => clearTimeout(timer);
   }, []);
-  const by = result.revision === null ? [] : applied(sections.workers.value, result.revision);
+  const by = result.revision === null ? [] : applied(sections.workers.value, result);
   const alone = result.action === 'arm' || result.action === 'disarm';
   const whole = by.length === 2 || alone;
   return html`<h2 id="stop-title">${whole ? 'Applied' : 'Accepted'}</h2>

@@ -124,7 +124,7 @@ class BookKeeper:
         # book is rebuilt first: a state that allows bets must not precede it.
         await self._rebuilder.rebuild(self._context.day())
         await lower_limits(self._context, self._ledger)
-        # An account without a state of its own may bet as soon as there is a common one.
+        # An account without its own state may bet as soon as there is a common one.
         await restore_scoped_trading(self._context, self._ledger)
         last = await self._ledger.commands.last_trading()
         await restore_state(self._context, last, "trading_state_restored", 0)

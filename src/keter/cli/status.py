@@ -87,11 +87,23 @@ async def _read_standing(settings: "Settings", bus: "Bus | None") -> "Standing":
 
 def _standing(standing: "Standing") -> Facts:
     view = standing.trading
-    state, cause = view.state if view is not None else None, standing.cause
+    state = view.state if view is not None else None
     return {
-        "state": standing.mode.value if standing.mode is not None else None,
+        **_in_force_by(standing),
         "stops": list(standing.stops),
         "revision": state.revision if state else None,
+        "accounts": [
+            {"account": account, **_in_force_by(standing.of(account))}
+            for account in standing.accounts
+        ],
+    }
+
+
+def _in_force_by(standing: "Standing") -> Facts:
+    """Return the mode in force and who set it."""
+    cause = standing.cause
+    return {
+        "state": standing.mode.value if standing.mode is not None else None,
         "by": cause.actor if cause else None,
         "reason": cause.reason if cause else None,
         "since": cause.since if cause else None,
@@ -166,16 +178,25 @@ def render(facts: Facts) -> list[str]:
     if facts.get("where"):  # another Keter than that of this folder
         lines.append(f"  {facts['where']}")
     if facts["reason"]:
-        until = f" until {facts['until']:%H:%M:%S} UTC" if facts["until"] else ""
-        lines.append(
-            f"  since {facts['since']:%Y-%m-%d %H:%M:%S} UTC{until}, by {facts['by']}:"
-            f" {facts['reason']}"
-        )
+        lines.append(f"  {_cause_text(facts)}")
+    if len(facts["accounts"]) > 1:
+        # Trading as a whole stands as the account that may bet most.
+        lines += [
+            f"  {row['account']}  {row['state']}  {_cause_text(row) if row['reason'] else ''}"
+            for row in facts["accounts"]
+        ]
     if facts.get("following"):
         lines.append(f"  {facts['following']}")
     if facts["problem"]:
         lines.append(f"  {facts['problem']}")
     return [*lines, *_run_lines(facts), *_process_lines(facts), *_queue_lines(facts)]
+
+
+def _cause_text(facts: Facts) -> str:
+    until = f" until {facts['until']:%H:%M:%S} UTC" if facts["until"] else ""
+    return (
+        f"since {facts['since']:%Y-%m-%d %H:%M:%S} UTC{until}, by {facts['by']}: {facts['reason']}"
+    )
 
 
 def _state_line(facts: Facts) -> str:

@@ -4,7 +4,7 @@ It may be asked for one account, or for everything. Everything stands as the acc
 most: while one of several bets, trading goes on.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import msgspec
@@ -69,6 +69,10 @@ class Standing:
         return msgspec.structs.replace(
             state, mode=TradingMode.ACTIVE, since=state.until, until=None, reason=reason
         )
+
+    def of(self, account: str) -> "Standing":
+        """Return how one of the accounts stands."""
+        return replace(self, scope=account, accounts=())
 
     @property
     def own(self) -> TradingState | None:

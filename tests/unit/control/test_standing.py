@@ -63,3 +63,23 @@ def test_the_command_line_says_the_same() -> None:
     assert render({"mode": "DRY", "problem": None, **lapsed}) == [
         "DRY  ACTIVE", "  since 2026-11-21 11:55:00 UTC, by ops: the pause is over (lunch)",
     ]  # fmt: skip
+
+
+def test_the_command_line_names_each_of_several_accounts() -> None:
+    """While one of them bets, trading goes on."""
+    one, two = "asianodds:one", "asianodds:two"
+    paused = TradingState(TradingMode.PAUSED, "guard", "losing streak", BEGAN, revision=1)
+    active = state(TradingMode.ACTIVE)
+    both = TradingView(active, trading_enabled=True, global_stop=False, scoped={two: paused})
+    told = _standing(Standing(both, halt_file=False, at=NOON, accounts=(one, two)))
+    assert render({"mode": "DRY", "problem": None, **told}) == [
+        "DRY  ACTIVE",
+        "  since 2026-11-21 11:00:00 UTC, by ops: lunch",
+        "  asianodds:one  ACTIVE  since 2026-11-21 11:00:00 UTC, by ops: lunch",
+        "  asianodds:two  PAUSED  since 2026-11-21 11:00:00 UTC, by guard: losing streak",
+    ]
+    alone = _standing(Standing(both, halt_file=False, at=NOON, accounts=(two,)))
+    assert render({"mode": "DRY", "problem": None, **alone}) == [
+        "DRY  PAUSED",
+        "  since 2026-11-21 11:00:00 UTC, by guard: losing streak",
+    ]

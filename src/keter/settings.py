@@ -140,6 +140,11 @@ class Settings(BaseSettings):
         """The settings of each account: ``parts``, else these alone."""
         return self.parts or (self,)
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The ``label`` of each account: of an only account it is empty."""
+        return tuple(one.label for one in self.each)
+
     def of(self, account: str) -> "Settings":
         """Return the settings of an account, by its key. Raises UsageError for one not named."""
         found = next((one for one in self.each if one.account.key == account), None)

@@ -471,7 +471,7 @@ async def test_a_longer_rest_is_not_shortened_and_none_is_none(bus: Bus) -> None
     await cool_down(bus, ACCOUNT, event_uid="e", seconds=60, reason="long")
     await cool_down(bus, ACCOUNT, event_uid="e", seconds=5, reason="short")
     await cool_down(bus, ACCOUNT, event_uid="never", seconds=0, reason="off")
-    [rest] = await list_cooldowns(bus)
+    [rest] = await list_cooldowns(bus, ACCOUNT)
     assert rest.reason == "long"
     assert 55 < rest.remaining_s <= 60
     assert await clear_cooldown(bus, rest.key)

@@ -1,5 +1,6 @@
 """Moments that are known."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 
@@ -9,21 +10,27 @@ from keter.bus.telemetry.heartbeats import BUCKETS_S, Heartbeat
 from keter.domain.alerts import Alert
 from keter.domain.exposure import DayRisk
 from keter.domain.markets import Phase
+from keter.domain.processes import EVERYTHING, roles
 from keter.domain.tickets import AccountSnapshot
 from keter.domain.trading import TradingMode
 from keter.ledger import Figures
-from keter.metrics import BusPart, Known, Limits, Machine, RedisPart
+from keter.metrics import (
+    AccountBusPart,
+    AccountLimits,
+    AccountPart,
+    BusPart,
+    Known,
+    Limits,
+    Machine,
+    RedisPart,
+)
 
 NOW = datetime(2026, 2, 21, 12, tzinfo=UTC)
 RULES = [("unknown-bets", "page"), ("feed-stale", "page")]
-LIMITS = Limits(
-    exposure_minor=100_000,
-    day_loss_minor=14_000,
-    losing_streak=7,
-    feed_age_s=60,
-    unknown_s=60,
-    refusals_pct=30,
-    low_ev_streak=500,
+ACCOUNT = "asianodds:me"
+LIMITS = Limits(unknown_s=60, refusals_pct=30, low_ev_streak=500)
+ACCOUNT_LIMITS = AccountLimits(
+    exposure_minor=100_000, day_loss_minor=14_000, losing_streak=7, feed_age_s=60
 )
 MACHINE = Machine(
     disk_free_bytes=10, disk_size_bytes=100, license_ends=NOW + timedelta(days=3), pages=2
@@ -49,21 +56,46 @@ def bus_part(**changes: object) -> BusPart:
     values: dict[str, object] = {
         "mode": TradingMode.ACTIVE,
         "revision": 3,
-        "armed": False,
         "heartbeats": [beat("router")],
         "queues": {"raw": QueueFacts(7, 2, 1.5, 1, 0)},
-        "feeds": [FeedFacts("me", Phase.LIVE, NOW - timedelta(seconds=4))],
-        "account": AccountSnapshot("me", "EUR", 980_110, 63_100, 0, 0, NOW),
-        "exposures": (),
         "counts": {},
         "alerts": [],
         "redis": REDIS,
+        "expected": roles(EVERYTHING, [""]),
     }
     return BusPart(**{**values, **changes})  # type: ignore[arg-type]  # handed on
 
 
-def known(*, bus: BusPart | None = None, figures: Figures | None = FIGURES) -> Known:
-    return Known(NOW, "1.2.3", "DRY", "EUR", "UTC", False, LIMITS, MACHINE, RULES, bus, figures)
+def account_bus(**changes: object) -> AccountBusPart:
+    values: dict[str, object] = {
+        "armed": False,
+        "feeds": [FeedFacts(ACCOUNT, Phase.LIVE, NOW - timedelta(seconds=4))],
+        "snapshot": AccountSnapshot(ACCOUNT, "EUR", 980_110, 63_100, 0, 0, NOW),
+        "exposures": (),
+    }
+    return AccountBusPart(**{**values, **changes})  # type: ignore[arg-type]  # handed on
+
+
+def account_part(
+    account: str = ACCOUNT,
+    *,
+    bus: AccountBusPart | None = None,
+    figures: Figures | None = FIGURES,
+) -> AccountPart:
+    return AccountPart(account, "DRY", "EUR", ACCOUNT_LIMITS, bus, figures)
+
+
+def known(
+    *,
+    bus: BusPart | None = None,
+    account: AccountBusPart | None = None,
+    figures: Figures | None = FIGURES,
+    accounts: Sequence[AccountPart] = (),
+) -> Known:
+    """Return what is known of one account, or of those in ``accounts``."""
+    seen = account or (account_bus() if bus is not None else None)
+    parts = accounts or [account_part(bus=seen, figures=figures)]
+    return Known(NOW, "1.2.3", "UTC", False, parts, LIMITS, MACHINE, RULES, bus)
 
 
 def alert(alert_id: str, *, by: str | None = None) -> Alert:

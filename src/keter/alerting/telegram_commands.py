@@ -18,7 +18,7 @@ from datetime import datetime
 
 import structlog
 
-from keter.alerting.texts import StatusLine, status_line
+from keter.alerting.texts import StatusLine, pnl_line, status_line
 from keter.bus.errors import StaleRevisionError
 from keter.clock import Clock
 from keter.control.base import CommandOutcome, Operator
@@ -154,8 +154,7 @@ class CommandHandler:
             case "/status":
                 return await self._answer_status()
             case "/pnl":
-                status = await self._views.status()
-                return f"PnL today: {status.currency} {status.pnl_today or 'unknown'}"
+                return f"PnL today: {pnl_line(await self._views.status())}"
             case "/open":
                 return open_text(await self._views.open_bets())
             case "/alerts":
@@ -254,9 +253,15 @@ def age_text(age_s: float) -> str:
 
 
 def open_text(bets: Sequence[Bet]) -> str:
-    """Return the open bets, newest last, at most MOST_LINES of them."""
+    """Return the open bets, newest last, at most MOST_LINES of them.
+
+    Each line begins with the account, if they are of several.
+    """
+    several = len({bet.intent.account for bet in bets}) > 1
+    whose = {bet.intent.account: f"{bet.intent.account} " if several else "" for bet in bets}
     lines = [
-        f"{bet.state.value} {bet.intent.home} v {bet.intent.away} {bet.intent.selection_id}"
+        f"{whose[bet.intent.account]}{bet.state.value} {bet.intent.home} v {bet.intent.away}"
+        f" {bet.intent.selection_id}"
         f" {money_text(bet.placed_stake_minor or bet.intent.stake_minor)} @"
         f" {bet.odds or bet.intent.asked_odds}"
         for bet in bets

@@ -47,7 +47,8 @@ class Message(msgspec.Struct, frozen=True):
 class StatusLine(msgspec.Struct, frozen=True):
     """The state of Keter, as far as it is known; None is unknown.
 
-    Amounts are decimal strings in ``currency``.
+    Amounts are decimal strings in ``currency``. Where there are several accounts it is that of the
+    first, which ``account`` names, and ``others`` are those of the others.
     """
 
     execution_mode: str
@@ -59,6 +60,13 @@ class StatusLine(msgspec.Struct, frozen=True):
     pnl_today: str | None = None
     stops: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
+    account: str = ""
+    others: tuple["StatusLine", ...] = ()
+
+    @property
+    def each(self) -> tuple["StatusLine", ...]:
+        """The state of each account."""
+        return self, *self.others
 
 
 def message_of(kind: Kind, alert: Alert, at: datetime) -> Message:
@@ -94,9 +102,25 @@ def alive_message(day: str, status: StatusLine, at: datetime) -> Message:
 
 
 def status_line(status: StatusLine) -> str:
-    """Return one line: mode, trading, open bets, the day's result."""
+    """Return one line: mode, trading, open bets, the day's result, of each account."""
+    return "; ".join(map(_line_of, status.each))
+
+
+def pnl_line(status: StatusLine) -> str:
+    """Return the day's result of each account in one line."""
+    return "; ".join(
+        f"{_whose(one)}{one.currency} {one.pnl_today or 'unknown'}" for one in status.each
+    )
+
+
+def _whose(status: StatusLine) -> str:
+    return f"{status.account}: " if status.account else ""
+
+
+def _line_of(status: StatusLine) -> str:
     trading = status.trading or "trading state unknown"
-    parts = [status.execution_mode, trading, *(f"stopped by {stop}" for stop in status.stops)]
+    mode = f"{_whose(status)}{status.execution_mode}"
+    parts = [mode, trading, *(f"stopped by {stop}" for stop in status.stops)]
     parts.append("open bets unknown" if status.open is None else f"{status.open} open")
     if status.outstanding is not None:
         parts.append(f"{status.currency} {status.outstanding} outstanding".strip())

@@ -9,7 +9,7 @@
 * Lives (TTL) are in milliseconds and end with ``_MS``. A key without one says what trims it.
 """
 
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 SECOND_MS = 1_000
 MINUTE_MS = 60 * SECOND_MS
@@ -49,6 +49,11 @@ def _part(text: str) -> str:
 def _account(text: str) -> str:
     """Return an account's key for the end of a name; the colon after its venue stays."""
     return ":".join(map(_part, text.split(":", 1)))
+
+
+def account_of(key: str) -> str:
+    """Return the account at the end of the name of a key that is of one account."""
+    return ":".join(map(unquote, key.rsplit(":", 2)[1:]))
 
 
 class _Fixed:

@@ -15,6 +15,7 @@ import msgspec
 
 from keter.bus.connection import Arg, Bus
 from keter.bus.errors import BusRefusedError, ConnectionLostError, NotOwnerError
+from keter.bus.keys import account_of
 from keter.clock import Clock, Ids, SystemClock, random_id
 from keter.domain.runs import RunMark
 from keter.system.tasks import end_tasks, sleep
@@ -115,14 +116,16 @@ class ExecLock(msgspec.Struct, frozen=True):
     remaining_s: float
 
 
-async def list_exec_locks(bus: Bus) -> list[ExecLock]:
-    """Return the lock of every locked selection.
+async def list_exec_locks(bus: Bus, account: str) -> list[ExecLock]:
+    """Return the lock of every selection that is locked for the account.
 
     Scans all keys: call it for people, not in a loop.
     """
     found = []
     async for raw in bus.redis.scan_iter(match=f"{bus.keys.prefix}exec_lock:*", count=1_000):
         key = raw.decode()
+        if account_of(key) != account:
+            continue
         async with bus.redis.batch() as batch:
             batch.get(key)
             batch.pttl(key)

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from keter.alerting.dispatcher import Dispatcher
 from keter.alerting.held import Held
 from keter.alerting.telegram_commands import Prove, Views
@@ -9,9 +11,9 @@ from keter.alerting.texts import StatusLine
 from keter.bus.connection import Bus
 from keter.bus.telemetry.alerts import read_alerts
 from keter.clock import Clock
+from keter.dashboard.accounts import AccountConsoles
 from keter.dashboard.auth import Authenticator
 from keter.dashboard.errors import ApiError
-from keter.dashboard.hub import Hub
 from keter.dashboard.ledgers import LazyLedgers
 from keter.dashboard.models import Snapshot, TestAlertResult
 from keter.dashboard.routes import Role
@@ -23,17 +25,21 @@ from keter.settings import Settings
 TEST_EVERY_S = 10.0
 
 
-def telegram_views(
-    settings: Settings, bus: Bus, hub: Hub, ledgers: LazyLedgers, held: Held
-) -> Views:
+def telegram_views(accounts: AccountConsoles, bus: Bus, ledgers: LazyLedgers, held: Held) -> Views:
     """Return the answers for Telegram, from the same sources as the page."""
 
     async def status() -> StatusLine:
-        return status_of(await hub.newest(), settings, known=hub.problem is None)
+        first, *others = [
+            status_of(await one.hub.newest(), one.settings, known=one.hub.problem is None)
+            for one in accounts
+        ]
+        return msgspec.structs.replace(first, others=tuple(others))
 
     async def open_bets() -> Sequence[Bet]:
-        account, ledger = settings.account, await ledgers.reading()
-        return await ledger.intents.open_bets(account.mode, account.key)
+        intents = (await ledgers.reading()).intents
+        own = [one.settings.account for one in accounts]
+        found = [bet for one in own for bet in await intents.open_bets(one.mode, one.key)]
+        return sorted(found, key=lambda bet: bet.intent.created_at)
 
     async def alerts() -> Sequence[Alert]:
         try:
@@ -58,13 +64,14 @@ def code_proof(authenticator: Authenticator) -> Prove | None:
 
 
 def status_of(latest: Snapshot | None, settings: Settings, *, known: bool = True) -> StatusLine:
-    """Return the newest snapshot in a few figures.
+    """Return the newest snapshot of an account in a few figures.
 
     What came from Redis is left out when that is no longer ``known``.
     """
     mode = settings.account.mode.value
+    account = settings.account.key if settings.label else ""
     if latest is None:
-        return StatusLine(mode)
+        return StatusLine(mode, account=account)
     money = latest.money
     return StatusLine(
         execution_mode=mode,
@@ -79,6 +86,7 @@ def status_of(latest: Snapshot | None, settings: Settings, *, known: bool = True
             *latest.problems,
             *([latest.trading.following] if latest.trading.following else []),
         ),
+        account=account,
     )
 
 

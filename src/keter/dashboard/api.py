@@ -5,6 +5,7 @@ from pydantic import BaseModel
 
 from keter import __version__
 from keter.dashboard import models
+from keter.dashboard.accounts import AccountConsole
 from keter.dashboard.app_context import AppContext
 from keter.dashboard.auth import COOKIE
 from keter.dashboard.devices import DEVICE_COOKIE, LASTS
@@ -12,6 +13,8 @@ from keter.dashboard.errors import ApiError
 from keter.dashboard.routes import Call, Route, Scope
 from keter.dashboard.sessions import ABSOLUTE
 from keter.dashboard.views import status_answer
+from keter.domain.trading import ExecutionMode
+from keter.settings import Settings
 
 
 class Api:
@@ -40,7 +43,7 @@ class Api:
     def _live_routes(self) -> list[Route]:
         return [
             Route("GET", "/api/v1/snapshot", Scope.READ, self.snapshot,
-                  "Everything the overview shows", models.Snapshot),
+                  "Everything the overview shows", models.Snapshot, query=models.AccountQuery),
             Route("GET", "/api/v1/live", Scope.READ, self.live,
                   "The stream (WebSocket): frames as in the schema Frame", query=models.LiveQuery,
                   media="application/octet-stream"),
@@ -54,12 +57,17 @@ class Api:
     def _original_routes(self) -> list[Route]:
         return [
             Route("GET", "/api/status", Scope.READ, self.status,
-                  "Mode, money, counts and heartbeats", models.StatusAnswer),
+                  "Mode, money, counts and heartbeats", models.StatusAnswer,
+                  query=models.AccountQuery),
             Route("GET", "/api/history", Scope.READ, self.history, "Settled bets, newest first",
-                  models.History),
+                  models.History, query=models.AccountQuery),
             Route("GET", "/api/alerts", Scope.READ, self.alerts, "Alerts that stand",
                   models.LegacyAlerts),
         ]  # fmt: skip
+
+    def _of(self, call: Call) -> AccountConsole:
+        """Return the console of the account that the call is about. Raises ApiError 404."""
+        return self._context.accounts.of(call.query_as(models.AccountQuery).account)
 
     async def session(self, call: Call) -> BaseModel:
         context, authenticator, caller = self._context, self._context.authenticator, call.principal
@@ -71,7 +79,7 @@ class Api:
             login_required=authenticator.has_password and caller is None,
             name=caller.name if caller else None,
             role=caller.role.value if caller else None,
-            mode=context.settings.account.mode.value,
+            mode=_worst_mode(context.settings).value,
             host=context.host,
             version=__version__,
             password_set=authenticator.has_password,
@@ -118,14 +126,14 @@ class Api:
         return answer
 
     async def snapshot(self, call: Call) -> BaseModel:
-        return await self._context.hub.fresh()
+        return await self._of(call).hub.fresh()
 
     async def live(self, call: Call) -> web.StreamResponse:
         if call.request.headers.get("Upgrade", "").lower() != "websocket":
             raise ApiError(400, "not_websocket", "this address speaks WebSocket only")
         caller = call.caller()
         since = call.query_as(models.LiveQuery).since
-        return await self._context.hub.serve(
+        return await self._of(call).hub.serve(
             call.request, since, lambda: self._context.authenticator.alive(caller), caller
         )
 
@@ -144,7 +152,8 @@ class Api:
         It answers while Redis or the ledger is away too. Every field is there then, and null where
         nobody knows.
         """
-        hub, settings = self._context.hub, self._context.settings
+        console = self._of(call)
+        hub, settings = console.hub, console.settings
         await hub.newest()
         return status_answer(
             settings.account.mode,
@@ -154,10 +163,15 @@ class Api:
         )
 
     async def history(self, call: Call) -> BaseModel:
-        return models.History(items=await self._context.records.settled(limit=200))
+        return models.History(items=await self._of(call).records.settled(limit=200))
 
     async def alerts(self, call: Call) -> BaseModel:
-        return models.LegacyAlerts(items=(await self._context.hub.fresh()).attention)
+        return models.LegacyAlerts(items=(await self._context.accounts.first.hub.fresh()).attention)
+
+
+def _worst_mode(settings: Settings) -> ExecutionMode:
+    """Return LIVE if one of the accounts is LIVE, else the mode of the first."""
+    return ExecutionMode.LIVE if settings.live else settings.account.mode
 
 
 def _remember_device(answer: web.StreamResponse, cookie: str) -> None:

@@ -51,7 +51,7 @@ def make_app(context: AppContext) -> web.Application:
         )
 
     async def close_pages(_: web.Application) -> None:
-        await context.hub.close()
+        await context.accounts.close()
 
     app = web.Application(client_max_size=MAX_BODY_BYTES)
     harden(app, context.perimeter)

@@ -5,13 +5,12 @@ from datetime import datetime
 
 from keter.alerting.build import Alerting
 from keter.clock import Clock
+from keter.dashboard.accounts import AccountConsoles
 from keter.dashboard.auth import Authenticator
 from keter.dashboard.commands import Commands
-from keter.dashboard.hub import Hub
-from keter.dashboard.reader import Reader
-from keter.dashboard.records import Records
 from keter.dashboard.security import Perimeter
 from keter.dashboard.static import Page
+from keter.dashboard.storage import Storage
 from keter.dashboard.stores import Stores
 from keter.dashboard.watch import Watch
 from keter.settings import Settings
@@ -19,7 +18,11 @@ from keter.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class AppContext:
-    """Everything that handlers need. ``host`` is the name of this machine."""
+    """Everything that handlers need.
+
+    ``settings`` are those of the whole run, ``accounts`` the consoles of its accounts. ``host`` is
+    the name of this machine.
+    """
 
     settings: Settings
     clock: Clock
@@ -27,9 +30,8 @@ class AppContext:
     started_at: datetime
     perimeter: Perimeter
     authenticator: Authenticator
-    hub: Hub
-    reader: Reader
-    records: Records
+    accounts: AccountConsoles
+    storage: Storage
     commands: Commands
     alerting: Alerting
     watch: Watch

@@ -1,18 +1,22 @@
 """The summary that an operator confirms: what a command would do now, in words and figures."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 
+from keter.bus.queue import QueueName
 from keter.control.standing import Standing, outlasts, stop_text, until_text
-from keter.dashboard.hub import Hub
+from keter.dashboard.accounts import AccountConsoles
 from keter.dashboard.models import PrepareBody, Snapshot
 
 
-def describe(body: PrepareBody, standing: Standing, limit: Decimal | None, hub: Hub) -> str:
+def describe(
+    body: PrepareBody, standing: Standing, limit: Decimal | None, accounts: AccountConsoles
+) -> str:
     """Return what the command ``body`` would do now; ``limit`` is the present one."""
-    target, latest = body.target, hub.latest()
+    target, latest = body.target, [one.hub.latest() for one in accounts]
     of = _of(body)
-    waiting, stays = _waiting(latest), _stays(latest)
+    waiting, stays = _waiting(latest), _stays(_meant(body, accounts) or latest)
     texts = {
         "pause": (
             _standing_pause(body, standing)
@@ -28,7 +32,7 @@ def describe(body: PrepareBody, standing: Standing, limit: Decimal | None, hub: 
         "acknowledge": f"Acknowledge {target}: it stands until its cause is gone.",
         "clear_cooldown": f"End the rest of {target}: it may be bet again at once.",
         "clear_lock": f"Take the lock {target} from its owner, who then does not bet.",
-        "set_limit": f"Set {target.upper()} to {body.value}; it is {limit}.",
+        "set_limit": f"Set {target.upper()}{of} to {body.value}; it is {limit}.",
     }
     return texts[body.action]
 
@@ -37,18 +41,31 @@ def _of(body: PrepareBody) -> str:
     return f" {body.account}" if body.account is not None else ""
 
 
-def _waiting(latest: Snapshot | None) -> str:
-    queues = latest.queues if latest is not None else []
-    queued = sum(
-        queue.depth + queue.in_flight for queue in queues if queue.name in {"confirmed", "approved"}
-    )
+def _meant(body: PrepareBody, accounts: AccountConsoles) -> list[Snapshot | None]:
+    """Return the snapshot of the account that ``body`` is about; none if it is for all."""
+    name = body.account or body.target
+    return [one.hub.latest() for one in accounts if one.settings.account.is_called(name)]
+
+
+def _waiting(latest: Sequence[Snapshot | None]) -> str:
+    # All accounts have one queue of confirmed signals, and each its own of approved ones.
+    found = {
+        (place if queue.name == QueueName.APPROVED else 0, queue.name): queue
+        for place, snapshot in enumerate(latest)
+        for queue in (snapshot.queues if snapshot is not None else [])
+        if queue.name in {QueueName.CONFIRMED, QueueName.APPROVED}
+    }
+    queued = sum(queue.depth + queue.in_flight for queue in found.values())
     return f"{queued} queued signal{'' if queued == 1 else 's'}"
 
 
-def _stays(latest: Snapshot | None) -> str:
-    opened = latest.money.open if latest is not None and latest.money is not None else None
-    if opened is None:
+def _stays(latest: Sequence[Snapshot | None]) -> str:
+    """Say how many bets stay open, if that is known of every account in ``latest``."""
+    money = [one.money if one is not None else None for one in latest]
+    known = [one.open for one in money if one is not None and one.open is not None]
+    if len(known) < len(latest):
         return "open bets stay open"
+    opened = sum(known)
     return f"{opened} open bet{'' if opened == 1 else 's'} stay{'s' if opened == 1 else ''} open"
 
 

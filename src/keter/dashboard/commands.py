@@ -26,12 +26,13 @@ from keter.domain.limits import checked_limit
 from keter.domain.trading import CommandAction, TradingMode
 from keter.domain.trading_scopes import COMMON
 from keter.errors import KeterError, UnavailableError, UsageError
+from keter.settings import Settings
 
 TOKEN_LASTS_S = 30.0
 # Changes the trading state in Redis.
 OF_A_STATE = frozenset({"pause", "reduce", "resume"})
 # May be about one account alone.
-OF_A_SCOPE = OF_A_STATE | {"halt"}
+OF_AN_ACCOUNT = OF_A_STATE | {"halt", "set_limit"}
 # May start bets, so it is done only to the state that the operator saw.
 OF_A_REVISION = frozenset({"resume"})
 # Can never lead to more bets.
@@ -50,16 +51,15 @@ class Commands:
         authenticator: Authenticator,
         clock: Clock,
         describe: Summary,
-        account: str,
-        bounds: RiskSettings,
+        settings: Settings,
         armable: Armable,
     ) -> None:
+        """Make the way to ``control``. The limits in ``settings`` bound those that are set."""
         self._control = control
         self._authenticator = authenticator
         self._clock = clock
         self._describe = describe
-        self._account = account
-        self._bounds = bounds
+        self._settings = settings
         self._armable = armable
         self._tokens = Tokens(clock)
 
@@ -137,8 +137,9 @@ class Commands:
         if body.action != "set_limit":
             return None
         try:
-            checked_limit(self._bounds, body.target, body.value or "")
-            return await self._control.limit(self._account, self._bounds, body.target)
+            account, bounds = self._bounds_for(body)
+            checked_limit(bounds, body.target, body.value or "")
+            return await self._control.limit(account, bounds, body.target)
         except UsageError as e:
             raise ApiError(409, "not_now", str(e)) from e
 
@@ -147,12 +148,22 @@ class Commands:
 
         Raises ApiError 409 for a wrong name, and for an action that takes none.
         """
-        if body.account is not None and body.action not in OF_A_SCOPE:
+        if body.account is not None and body.action not in OF_AN_ACCOUNT:
             raise ApiError(409, "not_now", f"{body.action} takes no account; name it as the target")
         try:
+            if body.action == "set_limit":
+                return self._bounds_for(body)[0] if body.account is not None else COMMON
             return await self._control.named_scope(body.account or COMMON)
         except UsageError as e:
             raise ApiError(409, "not_now", str(e)) from e
+
+    def _bounds_for(self, body: PrepareBody) -> tuple[str, RiskSettings]:
+        """Return the account whose limit ``body`` changes, and the limits in its settings.
+
+        Raises UsageError for an account that is not of the settings.
+        """
+        account = self._settings.named(body.account or self._settings.account.key)
+        return account.key, self._settings.of(account.key).risk
 
     async def _check_armable(self, body: PrepareBody) -> None:
         """Check for an arming all that LIVE needs, as on the command line.
@@ -167,7 +178,7 @@ class Commands:
         except KeterError as e:
             raise ApiError(409, "not_now", str(e)) from e
         if not any(account.is_called(body.target) for account in accounts):
-            raise ApiError(409, "not_now", f"{body.target} is not the account of the settings")
+            raise ApiError(409, "not_now", f"{body.target} is no LIVE account of the settings")
 
     async def _perform(self, token: Token, operator: Operator) -> CommandOutcome:
         try:
@@ -208,8 +219,7 @@ class Commands:
         if body.action == "set_limit":
             return control.set_limit(
                 operator,
-                self._account,
-                self._bounds,
+                *self._bounds_for(body),
                 body.target,
                 body.value or "",
                 body.reason,

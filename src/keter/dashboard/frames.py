@@ -23,6 +23,7 @@ _SECTIONS = (
     "funnel",
     "pnl",
     "problems",
+    "accounts",
 )
 _ROWS = ("orders", "signals", "ticks")
 _TYPES = (

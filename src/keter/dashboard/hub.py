@@ -45,11 +45,16 @@ Valid = Callable[[], bool]
 
 
 class Hub:
-    """Builds, compares and hands out snapshots. One per process; ``run`` ends when
-    ``stop`` is set.
+    """Builds, compares and hands out the snapshots of one account. ``run`` ends when ``stop`` is
+    set.
+
+    ``callers`` has one entry for each socket that is open or being opened. The hubs of several
+    accounts share it, so that all sockets together are bounded.
     """
 
-    def __init__(self, build: Build, clock: Clock, run_id: str) -> None:
+    def __init__(
+        self, build: Build, clock: Clock, run_id: str, callers: list[Principal] | None = None
+    ) -> None:
         self._build = build
         self._clock = clock
         self._run_id = run_id[:8]
@@ -58,8 +63,7 @@ class Hub:
         self._problem: str | None = "the first snapshot is being built"
         self._ring: deque[tuple[int, str]] = deque(maxlen=RING_FRAMES)
         self._pages: dict[web.WebSocketResponse, asyncio.Queue[str]] = {}
-        # One for each socket that is open or being opened.
-        self._callers: list[Principal] = []
+        self._callers = [] if callers is None else callers
         self._tried_at: float | None = None
         self._build_lock = asyncio.Lock()
         self._wanted = asyncio.Event()
@@ -105,7 +109,7 @@ class Hub:
         while not stop.is_set():
             await self._try_build()
             self._wanted.clear()
-            await self._wait(stop, POLL_S if self._callers else IDLE_S)
+            await self._wait(stop, POLL_S if self._pages else IDLE_S)
 
     async def _wait(self, stop: asyncio.Event, seconds: float) -> None:
         """Wait for ``seconds``, until somebody opens a page, or until ``stop``."""

@@ -56,7 +56,7 @@ class Pages:
         return models.Alive()
 
     async def readyz(self, call: Call) -> web.StreamResponse:
-        checks = await self._context.reader.checks()
+        checks = await self._context.accounts.first.reader.checks()
         ready = all(check.ok for check in checks)
         body = models.Ready(status="ready" if ready else "not_ready", checks=checks)
         return web.Response(

@@ -1,11 +1,11 @@
 """Which workers are silent, restarted again and again, or had to be killed. Pure.
 
 All is read from heartbeats. A worker is known by its own id. One that died before its first beat is
-known by the name of its process.
+known by its role: by the name of its process, with the account's where there are several.
 """
 
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -25,6 +25,7 @@ class WorkerState:
     """What is known of one worker."""
 
     process: str
+    role: str
     started_at: datetime | None = None
     missing_since: datetime | None = None
     back_since: datetime | None = None
@@ -36,7 +37,7 @@ class WorkerState:
 
 @dataclass(frozen=True, slots=True)
 class Silent:
-    """A worker without heartbeat. ``alone``: no other of its process beats."""
+    """A worker without heartbeat. ``alone``: no other of its role beats."""
 
     worker: str
     process: str
@@ -54,29 +55,32 @@ class Troubled:
 
 
 class Presence:
-    """Remembers the workers from look to look. ``wanted`` are the processes that must beat."""
+    """Remembers the workers from look to look.
 
-    def __init__(self, wanted: Collection[str]) -> None:
-        self._wanted = tuple(wanted)
+    ``wanted`` are the roles that must beat, each with its process.
+    """
+
+    def __init__(self, wanted: Mapping[str, str]) -> None:
+        self._wanted = dict(wanted)
         self._workers: dict[str, WorkerState] = {}
-        # Worker to process.
+        # Worker to role.
         self._beating: dict[str, str] = {}
 
     def look(self, beats: Sequence[Heartbeat], at: datetime) -> None:
         """Take in who beats at ``at``."""
-        self._beating = {beat.worker: beat.process for beat in beats}
+        self._beating = {beat.worker: beat.role for beat in beats}
         for beat in beats:
             self._note_beat(beat, at)
-        processes = frozenset(self._beating.values())
-        for process in self._wanted:
-            if process in processes:
-                self._drop_unnamed(process)
-            elif not any(state.process == process for state in self._workers.values()):
-                self._workers[process] = WorkerState(process)
+        roles = frozenset(self._beating.values())
+        for role, process in self._wanted.items():
+            if role in roles:
+                self._drop_unnamed(role)
+            elif not any(state.role == role for state in self._workers.values()):
+                self._workers[role] = WorkerState(process, role)
         for worker, state in list(self._workers.items()):
             if worker not in self._beating:
                 state.missing_since, state.back_since = state.missing_since or at, None
-                if state.process in processes and at - state.missing_since > FORGOTTEN_AFTER:
+                if state.role in roles and at - state.missing_since > FORGOTTEN_AFTER:
                     del self._workers[worker]
 
     def pause(self) -> None:
@@ -91,7 +95,7 @@ class Presence:
     def silent(self) -> list[Silent]:
         """Return who does not beat, or beats again for less than STEADY after a silence."""
         return [
-            Silent(worker, state.process, state.missing_since, self._alone(worker, state.process))
+            Silent(worker, state.process, state.missing_since, self._alone(worker, state.role))
             for worker, state in sorted(self._workers.items())
             if state.missing_since is not None
         ]
@@ -117,19 +121,20 @@ class Presence:
     def _troubled(self, worker: str, times: int) -> Troubled:
         return Troubled(worker, self._workers[worker].process, times)
 
-    def _alone(self, worker: str, process: str) -> bool:
+    def _alone(self, worker: str, role: str) -> bool:
         return all(
-            other == worker or process_of_other != process
-            for other, process_of_other in self._beating.items()
+            other == worker or role_of_other != role
+            for other, role_of_other in self._beating.items()
         )
 
-    def _drop_unnamed(self, process: str) -> None:
-        if self._workers.get(process, WorkerState("")).started_at is None:
-            self._workers.pop(process, None)
+    def _drop_unnamed(self, role: str) -> None:
+        state = self._workers.get(role)
+        if state is not None and state.started_at is None:
+            del self._workers[role]
 
     def _note_beat(self, beat: Heartbeat, at: datetime) -> None:
         new = beat.worker not in self._workers or self._workers[beat.worker].started_at is None
-        state = self._workers.setdefault(beat.worker, WorkerState(beat.process))
+        state = self._workers.setdefault(beat.worker, WorkerState(beat.process, beat.role))
         restarts, kills = (_number(beat.gauges.get(name)) for name in ("restarts", "kills"))
         if not new:
             again = state.started_at != beat.started_at

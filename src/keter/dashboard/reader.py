@@ -27,7 +27,6 @@ from keter.dashboard.ledgers import LazyLedgers
 from keter.dashboard.readiness import readiness
 from keter.dashboard.riskview import Names, hold_row
 from keter.dashboard.snapshot import snapshot
-from keter.dashboard.storage import Storage
 from keter.dashboard.stores import Stores
 from keter.dashboard.ticks import Ticker, watched
 from keter.domain.bets import BetState
@@ -54,7 +53,7 @@ TAPE = (("edge", "ok"), ("guard", "ok"), ("router", None))
 
 
 class Reader:
-    """Gathers facts, one per process.
+    """Gathers the facts of one account, and what it has in common with others.
 
     It remembers what is costly to ask, and which workers there were.
     """
@@ -69,16 +68,19 @@ class Reader:
         held: Held,
         clock: Clock,
         starts: frozenset[Process] = EVERYTHING,
+        *,
+        whole: Settings,
     ) -> None:
+        """Make the reader of the account that ``settings`` are of. ``whole`` are those of all."""
         self._starts = starts
-        self._settings = settings
+        self.settings = settings
+        self._whole = whole
         self._bus = bus
         self._ledgers = ledgers
         self._stores = stores
         self._held = held
         self._control = control
         self._clock = clock
-        self.storage = Storage(settings, ledgers, clock)
         self._ticker = Ticker()
         self._workers: dict[str, models.Worker] = {}
         self._ledger_facts: LedgerFacts | None = None
@@ -88,13 +90,17 @@ class Reader:
         self._blocked = Blocked(None, None)
         self._licence_due = 0.0
 
-    async def snapshot(self, server: models.Server, position: str) -> models.Snapshot:
+    async def snapshot(
+        self, server: models.Server, position: str, accounts: list[models.AccountLine]
+    ) -> models.Snapshot:
         """Return the whole overview, as of stream position ``position``.
+
+        ``accounts`` are the lines of all accounts where there are several.
 
         Raises UnavailableError and the bus's errors when Redis cannot be asked.
         """
         facts = await self.facts()
-        built = snapshot(facts, self._settings, server, position, self._workers)
+        built = snapshot(facts, self.settings, server, position, self._workers, accounts)
         self._workers = {
             worker.worker: worker for worker in built.workers if worker.beat_at is not None
         }
@@ -116,7 +122,7 @@ class Reader:
 
     async def _bus_facts(self, ledger: LedgerFacts | None) -> BusFacts:
         bus, day = self._bus, self.today()
-        name = self._settings.account.key
+        name = self.settings.account.key
         standing = await self._control.standing(name)
         if standing.problem is not None:
             raise UnavailableError(standing.problem)
@@ -128,12 +134,12 @@ class Reader:
             blocked=await self._blocked_by(),
             reconciled_at=await last_pass(bus, name),
             heartbeats=await read_heartbeats(bus),
-            queues=await depths(bus, [one.key for one in self._settings.accounts]),
+            queues=await depths(bus, [one.key for one in self._whole.accounts]),
             feeds=await read_feeds(bus),
             accounts=accounts,
             exposures=(await RiskBook(bus, name).read()).exposures,
-            limits=lowered(self._settings.risk, await read_limits(bus, name)),
-            counts=await read_counts(bus, period_of(day, self._settings.account.mode)),
+            limits=lowered(self.settings.risk, await read_limits(bus, name)),
+            counts=await read_counts(bus, period_of(day, self.settings.account.mode)),
             alerts=self._held.active(await read_alerts(bus)),
             ticks=await self._ticker.read(
                 bus, name, watched(ledger.decisions, ledger.bets) if ledger else ()
@@ -152,13 +158,13 @@ class Reader:
         """Return the books that the settings name and no feed shows; none while Redis is away."""
         try:
             async with asyncio.timeout(DEADLINE_S):
-                return missing_books(self._settings, await read_feeds(self._bus))
+                return missing_books(self.settings, await read_feeds(self._bus))
         except (KeterError, TimeoutError):
             return []
 
     async def _blocked_by(self) -> Blocked:
         if self._clock.monotonic() >= self._licence_due:
-            self._blocked = await asyncio.to_thread(blocked, self._settings, self._clock)
+            self._blocked = await asyncio.to_thread(blocked, self.settings, self._clock)
             self._licence_due = self._clock.monotonic() + LICENCE_EVERY_S
         return self._blocked
 
@@ -196,12 +202,14 @@ class Reader:
         return self._ledger_facts
 
     async def _read_ledger(self) -> LedgerFacts:
-        ledger, account = await self._ledgers.reading(), self._settings.account
+        ledger, account = await self._ledgers.reading(), self.settings.account
         mode, key = account.mode, account.key
         unknown = frozenset({BetState.UNKNOWN})
         decisions: list[Decision] = []
         for stage, reason in TAPE:
-            decisions += await ledger.decisions.recent(TAPE_VERDICTS, stage=stage, reason=reason)
+            decisions += await ledger.decisions.recent(
+                TAPE_VERDICTS, stage=stage, reason=reason, account=key
+            )
         decisions.sort(key=lambda decision: decision.at, reverse=True)
         return LedgerFacts(
             summary=await ledger.summary(mode, key, self.today()),
@@ -215,10 +223,10 @@ class Reader:
 
     def today(self) -> str:
         """Return the betting day as ISO date, in the configured zone."""
-        return day_of(self._clock.now(), self._settings.mode.zone)
+        return day_of(self._clock.now(), self.settings.mode.zone)
 
     def _day_start(self) -> datetime:
-        now = self._clock.now().astimezone(self._settings.mode.zone)
+        now = self._clock.now().astimezone(self.settings.mode.zone)
         return now.replace(hour=0, minute=0, second=0, microsecond=0)
 
     async def holds(self, names: Names) -> list[models.Hold]:
@@ -226,7 +234,10 @@ class Reader:
 
         ``names`` are those of ``names_of``.
         """
-        cooldowns, locks = await list_cooldowns(self._bus), await list_exec_locks(self._bus)
+        cooldowns, locks = (
+            await list_cooldowns(self._bus, self.settings.account.key),
+            await list_exec_locks(self._bus, self.settings.account.key),
+        )
         return [
             *(
                 hold_row("clear_cooldown", one.key, one.reason, one.remaining_s, names)
@@ -238,5 +249,5 @@ class Reader:
     async def checks(self) -> list[models.Check]:
         """Return what must be so for everything to work, each with what is wrong."""
         return await readiness(
-            self._settings, self._bus, self._ledgers, self._stores, self._clock, self._starts
+            self._whole, self._bus, self._ledgers, self._stores, self._clock, self._starts
         )

@@ -78,8 +78,8 @@ async def _workers(
     A worker that beats can work only where Redis takes its writes.
     """
     limit_s = 3 * settings.process.heartbeat_s
-    fresh = {beat.process for beat in await read_heartbeats(bus) if beat.age_s <= limit_s}
-    missing = [name for name in wanted(starts) if name not in fresh]
+    fresh = {beat.role for beat in await read_heartbeats(bus) if beat.age_s <= limit_s}
+    missing = [name for name in wanted(starts, settings.labels) if name not in fresh]
     if (await stores.look()).redis is not None:
         return False, "no worker can do its work: Redis takes no writes"
     return not missing, f"no heartbeat of {', '.join(missing)}" if missing else "every worker beats"

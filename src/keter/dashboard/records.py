@@ -14,7 +14,6 @@ from keter.dashboard.views import order_row, signal_row, sport_text
 from keter.domain.bets import SETTLED, Bet, BetState
 from keter.errors import KeterError, UnavailableError
 from keter.ledger import BetFilter, Ledger, NotInLedgerError
-from keter.logs import secret_values
 from keter.redaction import Redactor
 from keter.settings import Settings
 
@@ -25,13 +24,18 @@ ORDERS_PAGE = 1000
 
 
 class Records:
-    """Answers queries over the ledger, one per process. A search has a deadline."""
+    """Answers queries over an account's part of the ledger. A search has a deadline.
 
-    def __init__(self, settings: Settings, bus: Bus, ledgers: LazyLedgers) -> None:
+    ``redactor`` takes the secrets of all accounts out of what is shown.
+    """
+
+    def __init__(
+        self, settings: Settings, bus: Bus, ledgers: LazyLedgers, redactor: Redactor
+    ) -> None:
         self._settings = settings
         self._bus = bus
         self._ledgers = ledgers
-        self._redactor = Redactor(secret_values(settings))
+        self._redactor = redactor
 
     async def ledger(self) -> Ledger:
         """Return a read-only ledger. Raises LedgerUnavailableError while there is none."""
@@ -119,9 +123,14 @@ class Records:
         return [order_row(bet) for bet in bets]
 
     async def signals(self, query: models.SignalsQuery) -> list[models.SignalRow]:
-        """Return the newest decisions of the gates."""
+        """Return the newest decisions of the gates for the account."""
         ledger = await self._ledgers.reading()
-        found = await ledger.decisions.recent(query.limit, stage=query.stage, reason=query.reason)
+        found = await ledger.decisions.recent(
+            query.limit,
+            stage=query.stage,
+            reason=query.reason,
+            account=self._settings.account.key,
+        )
         return [signal_row(decision) for decision in found]
 
 

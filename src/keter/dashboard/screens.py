@@ -8,6 +8,7 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from keter.dashboard import models
+from keter.dashboard.accounts import AccountConsole
 from keter.dashboard.alert_views import Tester
 from keter.dashboard.app_context import AppContext
 from keter.dashboard.configview import config_view
@@ -44,15 +45,15 @@ class Screens:
             Route("GET", "/api/v1/orders.csv", read, self.csv, "The same as CSV",
                   query=models.OrdersQuery, media="text/csv", errors=(404,)),
             Route("GET", f"/api/v1/orders/{ORDER}", read, self.order, "A bet and its trail",
-                  models.OrderTrail),
+                  models.OrderTrail, query=models.AccountQuery),
             Route("GET", "/api/v1/signals", read, self.signals, "Funnel, verdicts",
                   models.Signals, query=models.SignalsQuery),
             Route("GET", "/api/v1/risk", read, self.risk, "Limits, open risk, commands",
-                  models.Risk),
+                  models.Risk, query=models.AccountQuery),
             Route("GET", "/api/v1/audit.csv", read, self.audit_csv, "The newest commands as CSV",
                   media="text/csv"),
             Route("GET", "/api/v1/health", read, self.health, "Workers, queues, feeds, checks",
-                  models.Health),
+                  models.Health, query=models.AccountQuery),
             Route("GET", "/api/v1/alerts", read, self.alerts, "Alerts and their history",
                   models.Alerts),
             Route("POST", "/api/v1/alerts/test", Scope.OPERATE, self.test_alert,
@@ -67,15 +68,19 @@ class Screens:
                   "Effective settings, without secrets", models.Config),
         ]  # fmt: skip
 
+    def _of(self, call: Call) -> AccountConsole:
+        """Return the console of the account that the call is about. Raises ApiError 404."""
+        return self._context.accounts.of(call.query_as(models.AccountQuery).account)
+
     async def orders(self, call: Call) -> BaseModel:
-        return await self._context.records.orders(call.query_as(models.OrdersQuery))
+        return await self._of(call).records.orders(call.query_as(models.OrdersQuery))
 
     async def csv(self, call: Call) -> web.StreamResponse:
         """Stream all orders that match, a page of the ledger at a time.
 
         A ledger that fails on the way cuts the transfer off.
         """
-        pages = self._context.records.matching(call.query_as(models.OrdersQuery))
+        pages = self._of(call).records.matching(call.query_as(models.OrdersQuery))
         first: list[Bet] = await anext(pages, [])
         answer = web.StreamResponse(
             headers={"Content-Disposition": 'attachment; filename="keter-orders.csv"'}
@@ -90,36 +95,39 @@ class Screens:
         return answer
 
     async def order(self, call: Call) -> BaseModel:
-        return await self._context.records.trail(call.request.match_info["intent_id"])
+        return await self._of(call).records.trail(call.request.match_info["intent_id"])
 
     async def signals(self, call: Call) -> BaseModel:
-        items = await self._context.records.signals(call.query_as(models.SignalsQuery))
-        return models.Signals(funnel=(await self._context.hub.fresh()).funnel, items=items)
+        console = self._of(call)
+        items = await console.records.signals(call.query_as(models.SignalsQuery))
+        return models.Signals(funnel=(await console.hub.fresh()).funnel, items=items)
 
     async def risk(self, call: Call) -> BaseModel:
-        context = self._context
-        facts = await context.reader.facts()
-        commands = await (await context.records.ledger()).commands.recent(AUDIT_ROWS)
+        console = self._of(call)
+        facts = await console.reader.facts()
+        commands = await (await console.records.ledger()).commands.recent(AUDIT_ROWS)
         return risk_view(
             facts,
-            context.settings,
-            await context.reader.holds(names_of(facts)),
+            console.settings,
+            await console.reader.holds(names_of(facts)),
             [audit_row(command) for command in commands],
         )
 
     async def audit_csv(self, call: Call) -> web.StreamResponse:
-        commands = await (await self._context.records.ledger()).commands.recent(AUDIT_EXPORT)
+        commands = await (await self._context.accounts.first.records.ledger()).commands.recent(
+            AUDIT_EXPORT
+        )
         rows = [audit_row(command).model_dump(mode="json").values() for command in commands]
         body = csv_lines([list(models.AuditRow.model_fields), *map(list, rows)])
         headers = {"Content-Disposition": 'attachment; filename="keter-audit.csv"'}
         return web.Response(body=body, headers=headers, content_type="text/csv", charset="utf-8")
 
     async def health(self, call: Call) -> BaseModel:
-        context = self._context
-        latest = await context.hub.newest()
-        rooms = await context.reader.storage.rooms()
+        context, console = self._context, self._of(call)
+        latest = await console.hub.newest()
+        rooms = await context.storage.rooms()
         return models.Health(
-            checks=await context.reader.checks(),
+            checks=await console.reader.checks(),
             workers=latest.workers if latest else [],
             queues=latest.queues if latest else [],
             feeds=latest.feeds if latest else [],
@@ -127,13 +135,13 @@ class Screens:
             disk=disk_with_days(disk_facts(context.settings.mode.data_dir), rooms),
             storage=[store_row(room) for room in rooms],
             licence=await asyncio.to_thread(licence_text, context.settings, context.clock),
-            problems=[*(latest.problems if latest else []), *await context.reader.missing_books()],
+            problems=[*(latest.problems if latest else []), *await console.reader.missing_books()],
         )
 
     async def alerts(self, call: Call) -> BaseModel:
-        context = self._context
-        notices = (await context.hub.fresh()).attention
-        history = await (await context.records.ledger()).alerts.history(AUDIT_ROWS)
+        common = self._context.accounts.first
+        notices = (await common.hub.fresh()).attention
+        history = await (await common.records.ledger()).alerts.history(AUDIT_ROWS)
         return models.Alerts(
             active=[notice for notice in notices if notice.acknowledged_by is None],
             acknowledged=[notice for notice in notices if notice.acknowledged_by is not None],
@@ -155,16 +163,16 @@ class Screens:
         return await self._tester.send(call.caller().name)
 
     async def performance(self, call: Call) -> BaseModel:
-        query, context = call.query_as(models.PerformanceQuery), self._context
-        account = context.settings.account
+        query, console = call.query_as(models.PerformanceQuery), self._of(call)
+        account = console.settings.account
         mode = ExecutionMode(query.mode) if query.mode is not None else account.mode
-        now = context.clock.now()
+        now = self._context.clock.now()
         since = now - timedelta(days=query.days)
         # The simulator's account bets in DEMO alone, and no other does: all others are meant then.
         same = (mode is ExecutionMode.DEMO) == (account.mode is ExecutionMode.DEMO)
         key = account.key if same else None
         chosen = BetFilter(mode=mode, account=key, states=SETTLED, settled_since=since)
-        found = await (await context.records.ledger()).intents.list_bets(chosen, limit=MOST_SUMMED)
+        found = await (await console.records.ledger()).intents.list_bets(chosen, limit=MOST_SUMMED)
         bets = settled_only(found)
         points = sorted((bet.settled_at or bet.updated_at, bet.pnl_minor or 0) for bet in bets)
         return models.Performance(
@@ -172,7 +180,7 @@ class Screens:
             days=query.days,
             by=query.by,
             total=summarise("all", bets),
-            rows=by_group(bets, grouping(query.by, context.settings.mode.zone)),
+            rows=by_group(bets, grouping(query.by, console.settings.mode.zone)),
             series=pnl_series(points, points[0][0] if points else since),
             truncated=len(found) == MOST_SUMMED,
         )

@@ -1,23 +1,24 @@
 """The way from the facts of one moment to the snapshot that the overview shows. Pure."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
-from keter.bus.queue import QueueFacts
+from keter.bus.queue import QueueFacts, QueueName, approved_for
 from keter.bus.state.feeds import FeedFacts
-from keter.bus.telemetry.heartbeats import Heartbeat
 from keter.control.standing import Standing
 from keter.dashboard import models
 from keter.dashboard.facts import Facts, account_of, following
 from keter.dashboard.funnel import confirmed_stage, funnel
 from keter.dashboard.views import order_row, pnl_series, signal_row
+from keter.dashboard.worker_rows import all_workers
 from keter.domain.alerts import Alert, runbook_id
 from keter.domain.bets import Bet, BetState
 from keter.domain.exposure import open_stake
 from keter.domain.limits import daily_loss_limit_minor
 from keter.domain.money import money_text, to_minor
-from keter.domain.processes import Process
+from keter.domain.processes import EVERYTHING, roles
 from keter.settings import Settings
 
 
@@ -104,69 +105,6 @@ def _top_reason(bets: list[Bet]) -> str | None:
     return max(sorted(set(reasons)), key=reasons.count).replace("_", " ") if reasons else None
 
 
-def worker_row(beat: Heartbeat, heartbeat_s: float) -> models.Worker:
-    """Return a worker with a heartbeat; it is ``slow`` after one and a half beats.
-
-    A worker without any heartbeat left is not among ``heartbeats`` at all.
-    """
-    revision = beat.gauges.get("trading_revision", "")
-    return models.Worker(
-        process=beat.process,
-        worker=beat.worker,
-        state="slow" if beat.age_s > 1.5 * heartbeat_s + 0.5 else "ok",
-        pid=beat.pid,
-        version=beat.version,
-        started_at=beat.started_at,
-        beat_at=beat.at,
-        revision=int(revision) if revision.isdigit() else None,
-        last_error=beat.last_error,
-        figures={
-            **{name: str(n) for name, n in sorted(beat.counters.items())},
-            **dict(sorted(beat.gauges.items())),
-        },
-    )
-
-
-def lost_workers(known: dict[str, models.Worker], present: set[str]) -> list[models.Worker]:
-    """Return the workers that were seen before and have no heartbeat left."""
-    return [
-        worker.model_copy(update={"state": "lost"})
-        for name, worker in known.items()
-        if name not in present
-    ]
-
-
-def silent_processes(workers: list[models.Worker]) -> list[models.Worker]:
-    """Return a row for every process that has never beaten: a missing row would look fine."""
-    heard = {worker.process for worker in workers}
-    return [
-        models.Worker(
-            process=process.value,
-            worker=process.value,
-            state="lost",
-            pid=None,
-            version="",
-            started_at=None,
-            beat_at=None,
-            revision=None,
-            last_error=None,
-            figures={},
-        )
-        for process in Process
-        if process.value not in heard
-    ]
-
-
-def all_workers(
-    beats: Sequence[Heartbeat], heartbeat_s: float, known: dict[str, models.Worker]
-) -> list[models.Worker]:
-    """Return a row for each worker that beats, has beaten or should, in order of the pipeline."""
-    workers = [worker_row(beat, heartbeat_s) for beat in beats]
-    workers += lost_workers(known, {worker.worker for worker in workers})
-    workers += silent_processes(workers)
-    return sorted(workers, key=lambda worker: (order_of(worker.process), worker.worker))
-
-
 def queue_row(name: str, queue: QueueFacts) -> models.Queue:
     return models.Queue(
         name=name,
@@ -194,13 +132,12 @@ def notice(alert: Alert) -> models.Notice:
 
 
 def feed_row(feed: FeedFacts, stale_after_s: float, now: datetime) -> models.Feed:
-    """Return a feed; it is stale when it was never confirmed, or not within ``stale_after_s``."""
-    confirmed = feed.confirmed_at
+    """Return a feed as the page shows it."""
     return models.Feed(
         account=feed.account,
         phase=feed.phase.value,
-        confirmed_at=confirmed,
-        stale=confirmed is None or (now - confirmed).total_seconds() > stale_after_s,
+        confirmed_at=feed.confirmed_at,
+        stale=feed.is_stale(stale_after_s, now),
         known_markets=feed.known_markets,
         body_bytes=feed.body_bytes,
     )
@@ -214,18 +151,43 @@ def signal_rows(facts: Facts) -> list[models.SignalRow]:
     return [signal_row(decision) for decision in facts.ledger.decisions] if facts.ledger else []
 
 
+def of_account(facts: Facts, settings: Settings) -> Facts:
+    """Return the facts without what is of other accounts; with an only account they are all its.
+
+    ``settings`` are those of the account.
+    """
+    if not settings.label:
+        return facts
+    key, bus = settings.account.key, facts.bus
+    own = {approved_for(key): QueueName.APPROVED.value}
+    queues = {own.get(name, name): queue for name, queue in bus.queues.items()}
+    common = {name.value for name in QueueName}
+    return replace(
+        facts,
+        bus=replace(
+            bus,
+            heartbeats=[beat for beat in bus.heartbeats if beat.account in {"", key}],
+            queues={name: queue for name, queue in queues.items() if name in common},
+            feeds=[feed for feed in bus.feeds if feed.account == key],
+        ),
+    )
+
+
 def snapshot(
     facts: Facts,
     settings: Settings,
     server: models.Server,
     position: str,
     known: dict[str, models.Worker],
+    accounts: list[models.AccountLine],
 ) -> models.Snapshot:
-    """Return everything the overview shows.
+    """Return everything the overview shows of the account that ``settings`` are of.
 
-    ``known`` are workers seen before, so that one that died is shown as lost.
+    ``known`` are workers seen before, so that one that died is shown as lost. ``accounts`` are the
+    lines of all accounts where there are several.
     """
-    bus = facts.bus
+    facts = of_account(facts, settings)
+    bus, expected = facts.bus, roles(EVERYTHING, [settings.label])
     return models.Snapshot(
         id=position,
         at=facts.at,
@@ -233,7 +195,7 @@ def snapshot(
         trading=_trading(facts),
         money=money_strip(facts, settings),
         attention=[notice(alert) for alert in bus.alerts],
-        workers=all_workers(bus.heartbeats, settings.process.heartbeat_s, known),
+        workers=all_workers(bus.heartbeats, settings.process.heartbeat_s, known, expected),
         queues=[queue_row(name, queue) for name, queue in bus.queues.items()],
         feeds=[feed_row(feed, settings.venue.feed_stale_after_s, facts.at) for feed in bus.feeds],
         redis=bus.redis,
@@ -243,10 +205,5 @@ def snapshot(
         signals=signal_rows(facts),
         ticks=bus.ticks,
         problems=facts.problems,
+        accounts=accounts,
     )
-
-
-def order_of(process: str) -> int:
-    """Return the place of a process in the pipeline; unknown ones come last."""
-    names = [member.value for member in Process]
-    return names.index(process) if process in names else len(names)

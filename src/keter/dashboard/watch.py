@@ -15,6 +15,8 @@ from keter.bus.connection import Bus
 from keter.bus.telemetry.alerts import clear_alert, raise_alert, read_alerts
 from keter.bus.telemetry.writing import RedisTrouble
 from keter.clock import Clock
+from keter.dashboard import models
+from keter.dashboard.account_watch import AccountLook, AccountWatch, since
 from keter.dashboard.alert_history import AlertHistory
 from keter.dashboard.auth import ALERT_AFTER, Authenticator
 from keter.dashboard.facts import Facts
@@ -25,11 +27,9 @@ from keter.dashboard.reader import Reader
 from keter.dashboard.rules.base import Finding, Rule, Situation, findings
 from keter.dashboard.rules.table import OWN, RULES
 from keter.dashboard.rules.workers import wanted
-from keter.dashboard.standstill import Standstill, StandstillWatch
 from keter.dashboard.stores import StoreHealth, Stores
 from keter.domain.alerts import Alert, Level
 from keter.domain.processes import EVERYTHING, Process
-from keter.domain.trading import TradingMode
 from keter.errors import KeterError
 from keter.settings import Settings
 from keter.system.tasks import stopped_within
@@ -50,7 +50,7 @@ class Watch:
         self,
         settings: Settings,
         bus: Bus,
-        reader: Reader,
+        readers: Sequence[Reader],
         ledgers: LazyLedgers,
         authenticator: Authenticator,
         stores: Stores,
@@ -60,20 +60,17 @@ class Watch:
     ) -> None:
         self._settings = settings
         self._bus = bus
-        self._reader = reader
+        self._accounts = [(reader, AccountWatch(reader.settings, starts)) for reader in readers]
         self._authenticator = authenticator
         self._stores = stores
         self._held = held
         self._clock = clock
         self._history = AlertHistory(ledgers.alerts)
         self._starts = starts
-        self._presence = Presence(wanted(starts))
-        self._standstill = StandstillWatch()
+        self._presence = Presence(wanted(starts, settings.labels))
         self._stored: Sequence[Alert] = ()
         self._checked: set[str] = set()
         self._unreadable_since: datetime | None = None
-        self._unarmed_since: datetime | None = None
-        self._was_armed = False
         self._licence_trouble: tuple[str, Level] | None = None
         self._licence_due = 0.0
         self._reported: dict[str, str] = {}
@@ -89,10 +86,10 @@ class Watch:
         """Try both stores, check every rule that can be checked, and record what changed."""
         health = await self._stores.look()
         facts = await self._facts(health)
-        situation = await self._situation(facts, health) if facts is not None else None
+        situations = await self._situations(facts, health) if facts else []
         now = self._clock.now()
         for rule in RULES:
-            found = findings(rule, health, situation)
+            found = findings(rule, health, situations)
             if found is not None:
                 self._settle(rule, found, now)
         known = await self._update_redis(health)
@@ -100,18 +97,18 @@ class Watch:
         if health.ledger is None:
             await self._history.write(now, all_known=known)
 
-    async def _facts(self, health: StoreHealth) -> Facts | None:
-        """Return the facts; None where they cannot be had.
+    async def _facts(self, health: StoreHealth) -> list[Facts]:
+        """Return the facts of each account; none where they cannot be had.
 
         The rules of the stores raise the alert for that; other causes are logged here once.
         """
         if health.redis is not None and health.redis.kind is RedisTrouble.AWAY:
-            return None
+            return []
         try:
-            facts = await self._reader.facts()
+            facts = [await reader.facts() for reader, _ in self._accounts]
         except (KeterError, OSError, TimeoutError) as e:
             self._report("the situation", str(e) or type(e).__name__)
-            return None
+            return []
         self._report("the situation", "")
         return facts
 
@@ -163,31 +160,40 @@ class Watch:
             log.warning("watch_hindered", about=about, error=problem)
         self._reported[about] = problem
 
-    async def _situation(self, facts: Facts, health: StoreHealth) -> Situation:
+    async def _situations(self, facts: Sequence[Facts], health: StoreHealth) -> list[Situation]:
+        """Return the situation of each account; what all have in common is in each."""
+        first = facts[0]
         if health.redis is None:
-            self._presence.look(facts.bus.heartbeats, facts.at)
+            self._presence.look(first.bus.heartbeats, first.at)
         else:
             self._presence.pause()
         await self._look_at_licence()
-        self._unreadable_since = _since(
-            self._unreadable_since, facts.ledger is None and bool(facts.problems), facts.at
-        )
-        self._unarmed_since = _since(self._unarmed_since, self._waits_for_arming(facts), facts.at)
-        self._was_armed = self._was_armed or facts.bus.armed
+        unreadable = any(one.ledger is None and bool(one.problems) for one in facts)
+        self._unreadable_since = since(self._unreadable_since, unreadable, first.at)
+        disk = disk_facts(self._settings.mode.data_dir)
+        return [
+            self._situation(reader.settings, watch.look(found), found, disk)
+            for (reader, watch), found in zip(self._accounts, facts, strict=True)
+        ]
+
+    def _situation(
+        self, settings: Settings, look: AccountLook, facts: Facts, disk: models.Disk | None
+    ) -> Situation:
         return Situation(
             facts=facts,
-            settings=self._settings,
+            settings=settings,
+            account=settings.account.key if settings.label else "",
             watched_since=self._since,
-            disk=disk_facts(self._settings.mode.data_dir),
+            disk=disk,
             licence=Finding(*self._licence_trouble) if self._licence_trouble is not None else None,
             login_failures=self._login_failures(),
             silent=self._presence.silent(),
             restarting=self._presence.restarting(facts.at),
             killed=self._presence.killed(facts.at),
             unreadable_since=self._unreadable_since,
-            unarmed_since=self._unarmed_since,
-            was_armed=self._was_armed,
-            standstill=self._find_standstill(facts),
+            unarmed_since=look.unarmed_since,
+            was_armed=look.was_armed,
+            standstill=look.standstill,
             starts=self._starts,
         )
 
@@ -198,13 +204,6 @@ class Watch:
             licence_trouble, self._settings, self._clock
         )
         self._licence_due = self._clock.monotonic() + SLOW_EVERY_S
-
-    def _waits_for_arming(self, facts: Facts) -> bool:
-        return Process.ROUTER in self._starts and unarmed(self._settings, facts)
-
-    def _find_standstill(self, facts: Facts) -> Standstill | None:
-        allowed = _may_bet(facts) and not unarmed(self._settings, facts)
-        return self._standstill.look(facts.bus.counts, facts.at, may_bet=allowed)
 
     def _login_failures(self) -> tuple[str, int] | None:
         worst = self._authenticator.backoff.worst(FAILURES_COUNT_S)
@@ -217,22 +216,3 @@ def _rule_of(alert_id: str) -> str:
 
 def _raised(rule: Rule, finding: Finding, now: datetime) -> Alert:
     return rule.kind.alert(finding.detail, now, about=finding.about, level=finding.level)
-
-
-def _may_bet(facts: Facts) -> bool:
-    """Return whether nobody has stopped betting, and LIVE may bet once it is armed.
-
-    LIVE that only follows its open bets may not.
-    """
-    standing = facts.bus.standing
-    modes = {TradingMode.ACTIVE, TradingMode.REDUCING}
-    return standing.mode in modes and not standing.stops and facts.bus.blocked.live is None
-
-
-def unarmed(settings: Settings, facts: Facts) -> bool:
-    """Return whether LIVE would bet if it were armed."""
-    return settings.live and _may_bet(facts) and not facts.bus.armed
-
-
-def _since(before: datetime | None, holds: bool, now: datetime) -> datetime | None:
-    return (before or now) if holds else None

@@ -1,5 +1,6 @@
 """The processes of Keter, their names, and the order in which they stop."""
 
+from collections.abc import Iterable
 from enum import IntEnum, StrEnum
 
 
@@ -64,3 +65,25 @@ def worker_name(process: str, copy: int, label: str = "") -> str:
     """
     name = f"{process}-{label.lower()}" if label else process
     return name if copy == 1 else f"{name}-{copy}"
+
+
+def role_name(process: str, label: str = "") -> str:
+    """Return what all copies of a process are called that do the same work.
+
+    It is ``router`` with one account and ``router-alice`` with several.
+    """
+    return worker_name(process, 1, label)
+
+
+def roles(starts: Iterable[Process], labels: Iterable[str]) -> dict[str, Process]:
+    """Return the roles of the processes in ``starts``, each with its process.
+
+    ``labels`` are those of the accounts; an only account has an empty one.
+    """
+    started, named = set(starts), tuple(labels)
+    return {
+        role_name(process, label): process
+        for process in Process
+        if process in started
+        for label in (named if process in OF_AN_ACCOUNT else ("",))
+    }

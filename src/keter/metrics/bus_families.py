@@ -28,7 +28,7 @@ from keter.metrics.exposition import (
     number,
     timestamp,
 )
-from keter.metrics.known import BusPart, Known
+from keter.metrics.known import AccountBusPart, BusPart, Known
 
 MOST_WORKERS = 80  # 32 copies each of validator and edge, and one of every other process
 NO_MODE = "UNKNOWN"
@@ -40,21 +40,19 @@ _PROBLEM, _BOOK = "problem_", "book_"
 
 
 def put_bus(page: Page, bus: BusPart, known: Known) -> None:
-    """Add the samples of everything that Redis holds."""
+    """Add the samples of everything that Redis holds of all accounts together."""
     for mode in (*TradingMode, NO_MODE):
         page.put("trading_mode", mode == (bus.mode or NO_MODE), mode)
-    page.put("trading_armed", bus.armed)
     page.put("trading_revision", bus.revision)
-    _put_account(page, bus, known.at)
     _put_counts(page, bus.counts)
-    _put_feeds(page, bus.feeds, known.at)
     for name, queue in bus.queues.items():
         page.put("queue_depth", queue.depth, name)
         page.put("queue_in_flight", queue.in_flight, name)
         page.put("queue_oldest_age_seconds", queue.oldest_age_s or 0, name)
         page.put("queue_consumers", queue.consumers, name)
         page.put("queue_dead_letters", queue.dead, name)
-    _put_workers(page, bus.heartbeats)
+    _put_workers(page, bus.heartbeats, bus.expected)
+    _put_foreign(page, bus.heartbeats, [one.account for one in known.accounts])
     _put_alerts(page, bus.alerts, known.rules)
     page.put("redis_memory_bytes", bus.redis.memory_bytes)
     page.put("redis_append_only", bus.redis.append_only)
@@ -62,17 +60,20 @@ def put_bus(page: Page, bus: BusPart, known: Known) -> None:
     page.put("redis_imitated", bus.redis.imitated)
 
 
-def _put_account(page: Page, bus: BusPart, at: datetime) -> None:
-    account = bus.account
-    if account is not None:
-        page.put("account_balance", money(account.credit_minor + account.outstanding_minor))
-        page.put("account_available", money(account.credit_minor))
-        page.put("account_outstanding", money(account.outstanding_minor))
-        page.put("account_age_seconds", age_s(account.fetched_at, at))
+def put_account_bus(page: Page, bus: AccountBusPart, account: str, at: datetime) -> None:
+    """Add the samples of what Redis holds of one account."""
+    page.put("trading_armed", bus.armed, account)
+    _put_feeds(page, bus.feeds, account, at)
+    latest = bus.snapshot
+    if latest is not None:
+        page.put("account_balance", money(latest.credit_minor + latest.outstanding_minor), account)
+        page.put("account_available", money(latest.credit_minor), account)
+        page.put("account_outstanding", money(latest.outstanding_minor), account)
+        page.put("account_age_seconds", age_s(latest.fetched_at, at), account)
     for status in ExposureStatus:
         exposures = [exposure for exposure in bus.exposures if exposure.status is status]
-        page.put("exposure", money(open_stake(exposures)), status.value)
-        page.put("exposures", len(exposures), status.value)
+        page.put("exposure", money(open_stake(exposures)), account, status.value)
+        page.put("exposures", len(exposures), account, status.value)
 
 
 def _put_counts(page: Page, counts: Mapping[str, int]) -> None:
@@ -111,20 +112,22 @@ def _put_verdicts(page: Page, parts: Sequence[tuple[str, str, int]], reasons: se
             page.put("verdicts_total", n, stage, verdict, reason)
 
 
-def _put_feeds(page: Page, feeds: Iterable[FeedFacts], at: datetime) -> None:
+def _put_feeds(page: Page, feeds: Iterable[FeedFacts], account: str, at: datetime) -> None:
     for feed in feeds:
         phase = feed.phase.value
         age = inf if feed.confirmed_at is None else age_s(feed.confirmed_at, at)
-        page.put("feed_age_seconds", age, phase)
-        page.put("feed_markets", feed.known_markets, phase)
-        page.put("feed_body_bytes", feed.body_bytes, phase)
-        page.put("feed_parse_seconds", feed.parse_s, phase)
+        page.put("feed_age_seconds", age, account, phase)
+        page.put("feed_markets", feed.known_markets, account, phase)
+        page.put("feed_body_bytes", feed.body_bytes, account, phase)
+        page.put("feed_parse_seconds", feed.parse_s, account, phase)
 
 
-def _put_workers(page: Page, heartbeats: Sequence[Heartbeat]) -> None:
-    alive = Counter(beat.process for beat in heartbeats)
-    for process in Process:
-        page.put("workers", alive[process.value], process.value)
+def _put_workers(
+    page: Page, heartbeats: Sequence[Heartbeat], expected: Mapping[str, Process]
+) -> None:
+    alive = Counter(beat.role for beat in heartbeats)
+    for role, process in expected.items():
+        page.put("workers", alive[role], process.value, role)
     known = [
         beat
         for beat in heartbeats
@@ -133,7 +136,15 @@ def _put_workers(page: Page, heartbeats: Sequence[Heartbeat]) -> None:
     for beat in known[:MOST_WORKERS]:
         _put_worker(page, beat)
     page.put("low_ev_streak", max(_gauges(known, Process.EDGE, "low_ev_streak"), default=None))
-    page.put("foreign_bets", next(iter(_gauges(known, Process.TRACKER, "foreign_open")), None))
+
+
+def _put_foreign(page: Page, heartbeats: Sequence[Heartbeat], accounts: Iterable[str]) -> None:
+    """Add what each account's tracker found that is not ours."""
+    for account in accounts:
+        own = [beat for beat in heartbeats if beat.account == account]
+        page.put(
+            "foreign_bets", next(iter(_gauges(own, Process.TRACKER, "foreign_open")), None), account
+        )
 
 
 def _gauges(heartbeats: Iterable[Heartbeat], process: Process, name: str) -> list[float]:

@@ -9,6 +9,7 @@ from keter.bus.state.feeds import FeedFacts
 from keter.bus.telemetry.heartbeats import Heartbeat
 from keter.domain.alerts import Alert
 from keter.domain.exposure import Exposure
+from keter.domain.processes import Process
 from keter.domain.storage import StorageUse
 from keter.domain.tickets import AccountSnapshot
 from keter.domain.trading import TradingMode
@@ -27,36 +28,65 @@ class RedisPart:
 
 @dataclass(frozen=True, slots=True)
 class BusPart:
-    """What Redis holds.
+    """What Redis holds of all accounts together.
 
-    ``feeds`` are the current account's. ``mode`` and ``revision`` are None if there is no trading
-    state. ``counts`` are the counters of the betting day by ``stage:what``.
+    ``mode`` and ``revision`` are None if there is no trading state. ``counts`` are the counters of
+    the betting day by ``stage:what``. ``expected`` are the roles that there should be, each with
+    its process.
     """
 
     mode: TradingMode | None
     revision: int | None
-    armed: bool
     heartbeats: Sequence[Heartbeat]
     queues: Mapping[str, QueueFacts]
-    feeds: Sequence[FeedFacts]
-    account: AccountSnapshot | None
-    exposures: Sequence[Exposure]
     counts: Mapping[str, int]
     alerts: Sequence[Alert]
     redis: RedisPart
+    expected: Mapping[str, Process]
+
+
+@dataclass(frozen=True, slots=True)
+class AccountBusPart:
+    """What Redis holds of one account. ``snapshot`` is what the venue last said of it."""
+
+    armed: bool
+    feeds: Sequence[FeedFacts]
+    snapshot: AccountSnapshot | None
+    exposures: Sequence[Exposure]
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Limits in force that alerting rules compare with; money in minor units."""
+    """Limits that alerting rules compare with, the same for all accounts."""
+
+    unknown_s: float
+    refusals_pct: float
+    low_ev_streak: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLimits:
+    """Limits in force of one account that alerting rules compare with; money in minor units."""
 
     exposure_minor: int
     day_loss_minor: int
     losing_streak: int
     feed_age_s: float
-    unknown_s: float
-    refusals_pct: float
-    low_ev_streak: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPart:
+    """What is known of one account.
+
+    ``bus`` is None if Redis could not be read, ``figures`` if the ledger could not.
+    """
+
+    account: str
+    mode: str
+    currency: str
+    limits: AccountLimits
+    bus: AccountBusPart | None
+    figures: Figures | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,21 +104,19 @@ class Machine:
 class Known:
     """Everything that is known at one moment.
 
-    ``bus`` is None if Redis could not be read, ``figures`` if the ledger could not. A store that
-    can be read but takes no write does not count as up: see ``redis_writes``, ``ledger_writes``.
+    ``bus`` is None if Redis could not be read. A store that can be read but takes no write does not
+    count as up: see ``redis_writes``, ``ledger_writes``.
     ``rules`` are (name, level) of every alert that may exist.
     """
 
     at: datetime
     version: str
-    mode: str
-    currency: str
     zone: str
     stopped: bool
+    accounts: Sequence[AccountPart]
     limits: Limits
     machine: Machine
     rules: Sequence[tuple[str, str]]
     bus: BusPart | None
-    figures: Figures | None
     redis_writes: bool = True
     ledger_writes: bool = True

@@ -4,7 +4,8 @@
 
 Units are the base units that Prometheus asks for: seconds, bytes, ratios, and whole units of the
 account's currency. Labels hold words of our own (processes, states, reasons), never names of
-events, leagues, books or accounts. Source: prometheus.io, "Metric and label naming".
+events, leagues or books. What is of one account has it as ``venue:name`` in the label ``account``,
+also where there is but one. Source: prometheus.io, "Metric and label naming".
 """
 
 from dataclasses import dataclass
@@ -48,6 +49,7 @@ GROUPS: dict[str, tuple[Spec, ...]] = {
             "run_info",
             "Always 1; mode (DRY, LIVE or DEMO), currency of every amount, zone of the betting"
             " day.",
+            "account",
             "mode",
             "currency",
             "zone",
@@ -63,7 +65,7 @@ GROUPS: dict[str, tuple[Spec, ...]] = {
             "trading_stopped",
             "1 while a HALT file, GLOBAL_STOP or trading_enabled=0 forbids betting.",
         ),
-        _gauge("trading_armed", "1 while the account is armed for LIVE."),
+        _gauge("trading_armed", "1 while the account is armed for LIVE.", "account"),
         _gauge("trading_revision", "Revision of the trading state."),
         _gauge(
             "worker_trading_revision",
@@ -73,59 +75,72 @@ GROUPS: dict[str, tuple[Spec, ...]] = {
         ),
     ),
     "Money": (
-        _gauge("account_balance", "Balance at the venue, open stakes included."),
-        _gauge("account_available", "Credit at the venue that may still be staked."),
-        _gauge("account_outstanding", "Open stakes as the venue counts them."),
-        _gauge("account_age_seconds", "Seconds since the venue told the balance."),
+        _gauge("account_balance", "Balance at the venue, open stakes included.", "account"),
+        _gauge("account_available", "Credit at the venue that may still be staked.", "account"),
+        _gauge("account_outstanding", "Open stakes as the venue counts them.", "account"),
+        _gauge("account_age_seconds", "Seconds since the venue told the balance.", "account"),
         _gauge(
             "outstanding",
             "Stake of every bet that may be at the venue, unknown ones included.",
+            "account",
             "mode",
         ),
-        _gauge("profit", "Profit of all settled bets there are in the ledger.", "mode"),
-        _gauge("day_profit", "Profit of the bets settled on this betting day.", "mode"),
-        _gauge("day_staked", "Stake of the bets made on this betting day.", "mode"),
-        _gauge("day_bets", "Bets made on this betting day that reached the venue.", "mode"),
-        _gauge("losing_streak", "Losses in a row up to the last settled bet.", "mode"),
+        _gauge("profit", "Profit of all settled bets there are in the ledger.", "account", "mode"),
+        _gauge("day_profit", "Profit of the bets settled on this betting day.", "account", "mode"),
+        _gauge("day_staked", "Stake of the bets made on this betting day.", "account", "mode"),
+        _gauge(
+            "day_bets", "Bets made on this betting day that reached the venue.", "account", "mode"
+        ),
+        _gauge("losing_streak", "Losses in a row up to the last settled bet.", "account", "mode"),
         _gauge(
             "exposure",
             "Stake at risk in the risk book; reserved stakes end by themselves.",
+            "account",
             "status",
         ),
-        _gauge("exposures", "Number of stakes in the risk book.", "status"),
+        _gauge("exposures", "Number of stakes in the risk book.", "account", "status"),
     ),
     "Bets": (
-        _gauge("bets", "Bets in the ledger by the state they are in.", "mode", "state"),
+        _gauge("bets", "Bets in the ledger by the state they are in.", "account", "mode", "state"),
         _gauge(
             "unknown_oldest_seconds",
             "How long the oldest bet with unknown outcome has been so; 0 without any.",
+            "account",
             "mode",
         ),
         _gauge(
-            "recent_placements", "Newest placements that came to something, 20 at most.", "mode"
+            "recent_placements",
+            "Newest placements that came to something, 20 at most.",
+            "account",
+            "mode",
         ),
-        _gauge("recent_refusals", "How many of them were refused.", "mode"),
+        _gauge("recent_refusals", "How many of them were refused.", "account", "mode"),
         _gauge(
             "clv_mean_ratio",
             "Mean closing line value of the bets settled in the last 30 days; 0.02 is 2 %.",
+            "account",
             "mode",
         ),
         _gauge(
             "clv_bets",
             "How many bets that mean is of: settled, with a known closing price.",
+            "account",
             "mode",
         ),
-        _gauge("foreign_bets", "Open tickets at the venue that no intent of ours explains."),
+        _gauge(
+            "foreign_bets", "Open tickets at the venue that no intent of ours explains.", "account"
+        ),
     ),
     "Limits": (
-        _gauge("limit_exposure", "MAX_EXPOSURE_TOTAL in force."),
+        _gauge("limit_exposure", "MAX_EXPOSURE_TOTAL in force.", "account"),
         _gauge(
             "limit_day_loss",
             "Settled loss of a day that stops betting: DAILY_LOSS_LIMIT_UNITS in force, of"
             " FIXED_STAKE.",
+            "account",
         ),
-        _gauge("limit_losing_streak", "LOSING_STREAK_LIMIT."),
-        _gauge("limit_feed_age_seconds", "FEED_STALE_AFTER_S."),
+        _gauge("limit_losing_streak", "LOSING_STREAK_LIMIT.", "account"),
+        _gauge("limit_feed_age_seconds", "FEED_STALE_AFTER_S.", "account"),
         _gauge("limit_unknown_seconds", "UNKNOWN_ALERT_S."),
         _gauge("limit_refusals_ratio", "ALERT_REFUSAL_PCT as a ratio."),
         _gauge("limit_low_ev_streak", "ALERT_LOW_EV_STREAK."),
@@ -159,11 +174,12 @@ GROUPS: dict[str, tuple[Spec, ...]] = {
         _gauge(
             "feed_age_seconds",
             "Seconds since the feed was last confirmed; +Inf before the first time.",
+            "account",
             "phase",
         ),
-        _gauge("feed_markets", "Markets that the feed knows.", "phase"),
-        _gauge("feed_body_bytes", "Size of the feed's last answer.", "phase"),
-        _gauge("feed_parse_seconds", "Time that reading the last answer took.", "phase"),
+        _gauge("feed_markets", "Markets that the feed knows.", "account", "phase"),
+        _gauge("feed_body_bytes", "Size of the feed's last answer.", "account", "phase"),
+        _gauge("feed_parse_seconds", "Time that reading the last answer took.", "account", "phase"),
     ),
     "Queues": (
         _gauge("queue_depth", "Items that wait.", "queue"),
@@ -177,7 +193,13 @@ GROUPS: dict[str, tuple[Spec, ...]] = {
         _gauge("queue_dead_letters", "Messages that nobody could read.", "queue"),
     ),
     "Workers": (
-        _gauge("workers", "Workers of the process that beat.", "process"),
+        _gauge(
+            "workers",
+            "Workers that beat and do this part of the work: that of their process, or of one"
+            " account.",
+            "process",
+            "role",
+        ),
         _gauge(
             "worker_heartbeat_age_seconds",
             "Seconds since the last heartbeat, by the server's clock.",

@@ -9,6 +9,7 @@ from keter.context import Context
 from keter.dashboard.app import make_app, serving
 from keter.dashboard.ledgers import LazyLedgers
 from keter.dashboard.wiring import build_app_context
+from keter.domain.processes import role_name
 from keter.errors import KeterError
 from keter.processes.redis_following import follow_redis
 from keter.system.tasks import end_tasks
@@ -28,10 +29,12 @@ async def run(context: Context) -> None:
     )
     stop = context.stop
     work = {
-        "hub": app_context.hub.run(stop),
         "watch": app_context.watch.run(stop),
         "alerting": app_context.alerting.run(stop),
         "redis": follow_redis(context),
+    }
+    work |= {
+        role_name("hub", one.settings.label): one.hub.run(stop) for one in app_context.accounts
     }
     tasks = [asyncio.create_task(each, name=name) for name, each in work.items()]
     address = settings.dashboard.dash_host, settings.dashboard.dash_port

@@ -10,6 +10,7 @@ from keter.bus.errors import NotOwnerError
 from keter.bus.state.ownership import refuse_strangers
 from keter.bus.telemetry.heartbeats import Heart
 from keter.context import Context
+from keter.domain.processes import role_name
 from keter.errors import UnavailableError
 from keter.processes.redis_following import FOLLOW_EVERY_S, REDIS_TROUBLE, SERVE_WITHOUT_REDIS
 from keter.settings import Settings
@@ -27,9 +28,22 @@ class History:
 FIRST_START = History()
 
 
-def heart_of(bus: Bus, process: str, worker: str, settings: Settings, history: History) -> Heart:
-    """Return the heart of a process, with how often it was started again."""
-    heart = Heart(bus, process=process, worker=worker, heartbeat_s=settings.process.heartbeat_s)
+def heart_of(
+    bus: Bus, process: str, worker: str, settings: Settings, history: History, account: str = ""
+) -> Heart:
+    """Return the heart of a process, with how often it was started again.
+
+    ``account`` is the key of the one account that it works for, empty if it works for all.
+    """
+    label = settings.of(account).label if account else ""
+    heart = Heart(
+        bus,
+        process=process,
+        worker=worker,
+        role=role_name(process, label),
+        account=account,
+        heartbeat_s=settings.process.heartbeat_s,
+    )
     heart.gauge("restarts", history.restarts)
     heart.gauge("kills", history.kills)
     return heart

@@ -69,7 +69,7 @@ async def live(
         if bus is None:
             return
         try:
-            heart = heart_of(bus, process, worker, settings, history)
+            heart = heart_of(bus, process, worker, settings, history, account)
             found = belongs_to or await _own_run(bus, settings, process, clock)
             bus.run_id = found.run_id
             heart.belongs_to(found)

@@ -95,7 +95,7 @@ async def start_console(redis_url: str, tmp_path: Path) -> AsyncIterator[StartCo
         ledger = await open_settings_ledger(settings, clock=clock)
         ledgers = LazyLedgers(settings, clock)
         context = build_app_context(settings, bus, ledgers, clock, random_id)
-        hub = asyncio.create_task(context.hub.run(stop))
+        hubs = [asyncio.create_task(one.hub.run(stop)) for one in context.accounts]
         server = serving(make_app(context), "127.0.0.1", port)
         await server.__aenter__()
         http = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
@@ -104,7 +104,7 @@ async def start_console(redis_url: str, tmp_path: Path) -> AsyncIterator[StartCo
             stop.set()
             await http.close()
             await server.__aexit__(None, None, None)
-            await hub
+            await asyncio.gather(*hubs)
             await ledgers.aclose()
             await ledger.aclose()
             await bus.aclose()

@@ -72,7 +72,7 @@ async def test_a_licence_blocks_live_once_it_has_ended_and_not_on_its_last_day(
 ) -> None:
     """The alert is a page on the last day already; the banner that says "blocked" must be true."""
     console = await start_console(**live(valid_for), **LIMITS)
-    await console.context.hub.refresh()
+    await console.context.accounts.first.hub.refresh()
     _, found = await console.get("/api/v1/snapshot")
     assert ("the licence ended" in str(found["trading"]["unlicensed"])) == blocked
     assert (found["trading"]["unlicensed"] is None) != blocked
@@ -109,7 +109,7 @@ async def test_live_that_follows_its_open_bets_only_says_so_everywhere(
     assert number > 1
 
     async def told(words: str) -> bool:
-        await console.context.hub.refresh()
+        await console.context.accounts.first.hub.refresh()
         _, page = await console.get("/api/v1/snapshot")
         _, status = await console.get("/api/status")
         await console.context.watch.look()
@@ -118,7 +118,7 @@ async def test_live_that_follows_its_open_bets_only_says_so_everywhere(
         return all(words in text and why in text for text in said)
 
     assert await eventually(lambda: told(f"following {number} open bets only, nothing is bet"))
-    position = status_of(console.context.hub.latest(), console.settings)
+    position = status_of(console.context.accounts.first.hub.latest(), console.settings)
     assert any("open bets only" in problem for problem in position.problems)
     for bet in await console.ledger.intents.open_bets(ExecutionMode.LIVE):
         target = (
@@ -135,7 +135,7 @@ async def test_live_that_follows_its_open_bets_only_says_so_everywhere(
 async def test_live_that_may_bet_and_dry_follow_nothing_only(start_console: StartConsole) -> None:
     for environ in (live() | LIMITS, {"EXECUTION_MODE": "DRY"}):
         console = await start_console(**environ)
-        await console.context.hub.refresh()
+        await console.context.accounts.first.hub.refresh()
         _, page = await console.get("/api/v1/snapshot")
         assert page["trading"]["following"] is None
 

@@ -236,7 +236,9 @@ async def test_a_command_on_another_account_names_it_and_leaves_the_pages_alone(
     assert (status, done["account"]) == (200, other)
     assert done["revision"] == view.scoped[other].revision
     assert {name: state.mode for name, state in view.scoped.items()} == {other: TradingMode.PAUSED}
-    assert (await console.context.reader.facts()).bus.standing.mode is TradingMode.ACTIVE
+    assert (
+        await console.context.accounts.first.reader.facts()
+    ).bus.standing.mode is TradingMode.ACTIVE
     for action in ("reduce", "resume", "halt"):
         _, prepared = await console.post(PREPARE, {"action": action, "account": other})
         said = prepared["summary"] if "summary" in prepared else prepared["error"]["message"]
@@ -249,7 +251,7 @@ async def test_the_page_shows_and_resumes_a_pause_of_its_account_alone(console: 
     now = datetime.now(UTC)
     guards = TradingState(TradingMode.PAUSED, "guard", "losing streak: 7", now)
     await change_trading(console.bus, guards, expected_revision=0, now=now, scope=own)
-    standing = (await console.context.reader.facts()).bus.standing
+    standing = (await console.context.accounts.first.reader.facts()).bus.standing
     assert (standing.mode, standing.cause and standing.cause.actor) == (TradingMode.PAUSED, "guard")
     _, prepared = await console.post(PREPARE, {"action": "resume"})
     assert f"PAUSED of {own} by guard: losing streak: 7." in prepared["summary"]
@@ -257,7 +259,9 @@ async def test_the_page_shows_and_resumes_a_pause_of_its_account_alone(console: 
     proof = {"token": prepared["token"], "word": "RESUME"}
     status, done = await console.post(COMMIT, proof)
     assert (status, done["account"]) == (200, None)
-    assert (await console.context.reader.facts()).bus.standing.mode is TradingMode.ACTIVE
+    assert (
+        await console.context.accounts.first.reader.facts()
+    ).bus.standing.mode is TradingMode.ACTIVE
 
 
 async def test_a_resume_is_refused_when_another_account_was_paused_meanwhile(
@@ -486,7 +490,7 @@ async def test_a_lowered_limit_is_the_one_that_every_screen_and_the_metrics_show
             PREPARE, {"action": "set_limit", "target": name, "value": value}
         )
         assert (await console.post(COMMIT, {"token": prepared["token"]}))[0] == 200
-    await console.context.hub.refresh()
+    await console.context.accounts.first.hub.refresh()
     _, snapshot = await console.get("/api/v1/snapshot")
     loss = f"{2 * console.settings.stake.fixed_stake:.2f}"
     assert (snapshot["money"]["exposure_limit"], snapshot["money"]["loss_limit"]) == (

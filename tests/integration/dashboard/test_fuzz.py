@@ -172,7 +172,7 @@ async def test_no_request_finds_a_bug_an_undeclared_answer_or_a_way_around_a_sco
     seed = await seed_ledger(console.ledger)
     await seed_bus(console.bus, now=seed.now)
     async with alive(console):
-        await eventually(lambda: console.context.hub.latest() is not None)
+        await eventually(lambda: console.context.accounts.first.hub.latest() is not None)
         document = await served(console, seed.bets[1].intent.intent_id)
         console.token = None
         if role is not None:

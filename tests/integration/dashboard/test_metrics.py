@@ -38,7 +38,7 @@ async def page(console: Console, **headers: str) -> tuple[int, str]:
 async def seed_everything(console: Console) -> None:
     """Make a day on which every family has samples."""
     seed = await seed_ledger(console.ledger, count=18)
-    await seed_bus(console.bus, now=seed.now, day=console.context.reader.today())
+    await seed_bus(console.bus, now=seed.now, day=console.context.accounts.first.reader.today())
     steps = {"ingest": "parse", "validator": "wait", "edge": "handle", "router": "place_call"}
     for process, step in steps.items():
         heart = Heart(console.bus, process=process, worker=process, heartbeat_s=30)
@@ -58,7 +58,7 @@ async def seed_everything(console: Console) -> None:
         "validator:book_quote_stale": 5,
         "router:venue_refused": 2,
     }
-    await add_counts(console.bus, console.context.reader.today(), more)
+    await add_counts(console.bus, console.context.accounts.first.reader.today(), more)
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ async def test_the_page_holds_what_redis_and_the_ledger_hold(
             sample.value for sample in samples[name] if labels.items() <= sample.labels.items()
         )
 
-    today = console.context.reader.today()
+    today = console.context.accounts.first.reader.today()
     account = console.settings.account
     summary = await console.ledger.summary(account.mode, account.key, today)
     assert value("keter_up") == 1
@@ -226,16 +226,16 @@ async def test_many_who_ask_at_once_get_one_page(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = 0
-    facts = console.context.reader.facts
+    facts = console.context.accounts.first.reader.facts
 
     async def counted() -> Any:
         nonlocal asked
         asked += 1
         return await facts()
 
-    await console.context.hub.refresh()
-    monkeypatch.setattr(console.context.hub, "refresh", lambda: asyncio.sleep(0))
-    monkeypatch.setattr(console.context.reader, "facts", counted)
+    await console.context.accounts.first.hub.refresh()
+    monkeypatch.setattr(console.context.accounts.first.hub, "refresh", lambda: asyncio.sleep(0))
+    monkeypatch.setattr(console.context.accounts.first.reader, "facts", counted)
     pages = await asyncio.gather(*[page(console) for _ in range(20)])
     assert {status for status, _ in pages} == {200}
     assert asked <= 3

@@ -207,7 +207,7 @@ async def test_every_route_is_open_to_exactly_those_its_scope_names(
 ) -> None:
     """The route table is the only list: each route with each role, and none of them a bug."""
     console = await start_console(**LOCKED)
-    await eventually(lambda: console.context.hub.latest() is not None)
+    await eventually(lambda: console.context.accounts.first.hub.latest() is not None)
     if role is not None:
         await console.login(role.value, PASSWORDS[role])
     for route in all_routes(console.context):
@@ -344,7 +344,7 @@ async def test_an_error_shows_an_incident_number_and_nothing_else(
     async def broken(*_: Any) -> None:
         raise RuntimeError("secret detail 4711")
 
-    monkeypatch.setattr(console.context.records, "orders", broken)
+    monkeypatch.setattr(console.context.accounts.first.records, "orders", broken)
     status, found = await console.get("/api/v1/orders")
     assert status == 500
     assert "4711" not in str(found)

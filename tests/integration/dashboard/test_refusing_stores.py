@@ -83,7 +83,7 @@ async def test_a_redis_that_takes_no_writes_is_told_by_its_kind_and_shown_everyw
 ) -> None:
     patient(monkeypatch)
     refuse, allow = KINDS[alert]
-    watch, held = seeded.context.watch, seeded.context.reader._held
+    watch, held = seeded.context.watch, seeded.context.accounts.first.reader._held
     await watch.look()
     assert "redis" not in await not_ready(seeded)
     await seeded.bus.redis.execute_command(*refuse)
@@ -95,7 +95,7 @@ async def test_a_redis_that_takes_no_writes_is_told_by_its_kind_and_shown_everyw
     assert not {one.id.partition(":")[0] for one in held.own} & {"heartbeat-lost", "redis-down"}
     assert {"redis", "workers"} <= set(await not_ready(seeded))
     assert await up(seeded) == {"keter_up": 0, "keter_redis_up": 0, "keter_ledger_up": 1}
-    await seeded.context.hub.refresh()
+    await seeded.context.accounts.first.hub.refresh()
     status, found = await seeded.get("/api/v1/snapshot")
     assert (status, found["redis"]["ok"], found["redis"]["writes"]) == (200, True, False)
     assert alert in {notice["id"] for notice in found["attention"]}
@@ -143,11 +143,11 @@ async def test_a_redis_that_is_away_is_told_by_the_watch(
     server.kill()
     await seeded.context.watch.look()
     await seeded.context.watch.look()
-    assert [one.id for one in seeded.context.reader._held.own] == ["redis-down"]
+    assert [one.id for one in seeded.context.accounts.first.reader._held.own] == ["redis-down"]
 
 
 async def test_a_short_refusal_is_not_told(seeded: Console) -> None:
     await seeded.context.watch.look()
     await seeded.bus.redis.execute_command(*KINDS["redis-memory"][0])
     await seeded.context.watch.look()
-    assert seeded.context.reader._held.own == ()
+    assert seeded.context.accounts.first.reader._held.own == ()

@@ -55,7 +55,7 @@ async def test_a_running_system_is_shown_in_full(console: Console) -> None:
 
     async def shown() -> Any:
         # One that began while the day was being written may know half of it.
-        await console.context.hub.refresh()
+        await console.context.accounts.first.hub.refresh()
         status, found = await console.get("/api/v1/snapshot")
         return found if status == 200 and found["attention"] and found["money"]["unknown"] else None
 
@@ -113,16 +113,16 @@ async def test_the_status_call_has_every_field_before_the_first_snapshot_and_whi
     console = await start_console(REDIS_URL=server.url)
     code, found = await console.get("/api/status")
     assert (code, set(found)) == (200, STATUS), "asked at once"
-    await eventually(console.context.hub.current)
+    await eventually(console.context.accounts.first.hub.current)
     server.close()
-    await eventually(lambda: console.context.hub.problem)
+    await eventually(lambda: console.context.accounts.first.hub.problem)
     code, found = await console.get("/api/status")
     assert (code, set(found)) == (200, STATUS)
     assert [found[name] for name in UNKNOWN] == [None] * len(UNKNOWN)
     assert (found["mode"], found["state"], found["problem"]) == (
         "DEMO",
         None,
-        console.context.hub.problem,
+        console.context.accounts.first.hub.problem,
     )
     console.settings.router.halt_file.touch()
     assert (await console.get("/api/status"))[1]["state"] == "HALTED", (
@@ -315,7 +315,7 @@ def test_no_cell_of_the_export_is_a_formula(value: str | None, cell: str) -> Non
 async def test_every_screen_answers(console: Console) -> None:
     seed = await seed_ledger(console.ledger)
     await seed_bus(console.bus, now=seed.now)
-    await eventually(lambda: console.context.hub.latest() is not None)
+    await eventually(lambda: console.context.accounts.first.hub.latest() is not None)
     for path in ("signals", "risk", "health", "alerts", "performance", "logs", "config", "orders"):
         status, found = await console.get(f"/api/v1/{path}")
         assert status == 200, (path, found)

@@ -143,7 +143,7 @@ async def test_what_was_missed_comes_no_faster_either(console: Console) -> None:
     position = await ready(console)
     for _ in range(6):
         await pause(console)
-        await console.context.hub.refresh()
+        await console.context.accounts.first.hub.refresh()
     socket = await connected(console, position)
     frames, began = [await frame(socket)], time.monotonic()
     frames += [await frame(socket) for _ in range(5)]
@@ -156,7 +156,7 @@ async def test_a_page_that_missed_much_fetches_the_snapshot_instead(console: Con
     position = await ready(console)
     for _ in range(MOST_MISSED + 1):
         await pause(console)
-        await console.context.hub.refresh()
+        await console.context.accounts.first.hub.refresh()
     assert (await frame(await connected(console, position)))["type"] == "resync"
 
 
@@ -167,7 +167,7 @@ async def test_no_more_than_twenty_pages_get_in_at_once(console: Console) -> Non
     )
     refused = [one.status for one in found if isinstance(one, aiohttp.WSServerHandshakeError)]
     assert refused == [503] * 10
-    assert console.context.hub.pages == MAX_SOCKETS
+    assert console.context.accounts.first.hub.pages == MAX_SOCKETS
 
 
 async def test_a_page_that_sends_much_is_closed(console: Console) -> None:
@@ -191,13 +191,13 @@ async def test_viewers_cannot_take_the_operators_places(start_console: StartCons
         found = await as_many_as_there_are(console)
         assert len(found) == most
         held += found
-    assert console.context.hub.pages == VIEWER_SOCKETS
+    assert console.context.accounts.first.hub.pages == VIEWER_SOCKETS
     await console.login("operator", OPERATORS)
     mine = await as_many_as_there_are(console)
     assert len(mine) == MAX_SOCKETS - VIEWER_SOCKETS
     for socket in mine:
         await socket.close()
-    await eventually(lambda: console.context.hub.pages == VIEWER_SOCKETS)
+    await eventually(lambda: console.context.accounts.first.hub.pages == VIEWER_SOCKETS)
     assert len(await as_many_as_there_are(console)) == MAX_SOCKETS - VIEWER_SOCKETS
 
 
@@ -210,7 +210,7 @@ async def test_the_twenty_first_page_is_refused_and_a_place_becomes_free_again(
         await connected(console)
     assert refused.value.status == 503
     await sockets.pop().close()
-    await eventually(lambda: console.context.hub.pages < MAX_SOCKETS)
+    await eventually(lambda: console.context.accounts.first.hub.pages < MAX_SOCKETS)
     await connected(console)
 
 
@@ -231,7 +231,9 @@ async def test_leaving_tells_every_page_with_1001(console: Console) -> None:
         return socket.close_code
 
     async with asyncio.timeout(5):
-        _, *codes = await asyncio.gather(console.context.hub.close(), *map(until_closed, sockets))
+        _, *codes = await asyncio.gather(
+            console.context.accounts.first.hub.close(), *map(until_closed, sockets)
+        )
     assert codes == [1001, 1001, 1001]
 
 
@@ -239,5 +241,5 @@ async def test_pages_that_do_not_say_goodbye_hold_nothing_up(console: Console) -
     await ready(console)
     [await connected(console) for _ in range(5)]
     began = time.monotonic()
-    await console.context.hub.close()
+    await console.context.accounts.first.hub.close()
     assert time.monotonic() - began < 2

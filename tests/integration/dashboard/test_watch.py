@@ -7,14 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from keter.alerting.held import Held
 from keter.bus.queue import Output, Pipe, QueueName
 from keter.bus.state.reconciliation import note_pass
 from keter.bus.telemetry.alerts import clear_alert, raise_alert, read_alerts
+from keter.dashboard.account_watch import AccountWatch, unarmed
 from keter.dashboard.alert_views import status_of
 from keter.dashboard.facts import Facts
 from keter.dashboard.health import Blocked, licence_trouble
-from keter.dashboard.ledgers import LazyLedgers
 from keter.dashboard.models import Disk, RedisFacts
 from keter.dashboard.presence import Silent, Troubled
 from keter.dashboard.rules.base import Finding, Situation, findings
@@ -22,13 +21,11 @@ from keter.dashboard.rules.betting import not_armed
 from keter.dashboard.rules.table import RULES
 from keter.dashboard.rules.workers import wanted
 from keter.dashboard.stores import StoreHealth
-from keter.dashboard.watch import Watch, unarmed
 from keter.domain.alerts import Alert
 from keter.domain.bets import BetState
 from keter.domain.processes import EVERYTHING, RECORDING, Process
 from keter.domain.trading import ExecutionMode
 from keter.license.token import issue, load_private_key, new_key
-from keter.settings import Settings
 from keter.supervision.run import single
 from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.kit.console_seed import seed_beats, seed_bus, seed_ledger
@@ -38,7 +35,7 @@ OWN = {rule.kind.id: rule for rule in RULES}
 
 
 async def situation(console: Console, **changes: object) -> Situation:
-    facts = await console.context.reader.facts()
+    facts = await console.context.accounts.first.reader.facts()
     roomy = Disk(free_bytes=9, total_bytes=10, pct_used=10)
     calm: dict[str, object] = {
         "facts": facts,
@@ -53,7 +50,7 @@ async def situation(console: Console, **changes: object) -> Situation:
 
 def fired(found: Situation) -> set[str]:
     return {
-        name for name, rule in OWN.items() if findings(rule, StoreHealth(found.facts.at), found)
+        name for name, rule in OWN.items() if findings(rule, StoreHealth(found.facts.at), [found])
     }
 
 
@@ -62,8 +59,8 @@ async def test_what_is_told_while_redis_is_away_does_not_pass_for_the_present(
 ) -> None:
     """Money comes from the ledger and stands; the trading state is what nobody knows then."""
     await seed_bus(console.bus)
-    await console.context.hub.refresh()
-    latest = console.context.hub.latest()
+    await console.context.accounts.first.hub.refresh()
+    latest = console.context.accounts.first.hub.latest()
     known, unknown = (status_of(latest, console.settings, known=one) for one in (True, False))
     assert (known.trading, unknown.trading) == ("ACTIVE", None)
     assert known.open == unknown.open == 0
@@ -94,7 +91,7 @@ async def test_a_silent_worker_wakes_somebody_where_betting_or_settling_ends_wit
         Silent("router", "router", short, alone=True),
     )
     found = await situation(console, silent=silent)
-    told = findings(OWN["heartbeat-lost"], StoreHealth(found.facts.at), found)
+    told = findings(OWN["heartbeat-lost"], StoreHealth(found.facts.at), [found])
     assert told is not None
     levels = {one.about: one.level for one in told}
     assert levels == {"guard": None, "tracker": None, "recorder": "ticket", "edge-2": "ticket"}
@@ -108,7 +105,7 @@ async def test_a_worker_that_is_started_again_and_again_or_was_killed_is_told(
     troubled = (Troubled("tracker", "tracker", 4), Troubled("recorder", "recorder", 4))
     name = {"worker-restarting": "restarting", "worker-hung": "killed"}[rule]
     found = await situation(console, **{name: troubled})
-    told = findings(OWN[rule], StoreHealth(found.facts.at), found)
+    told = findings(OWN[rule], StoreHealth(found.facts.at), [found])
     assert told is not None
     assert {one.about: one.level for one in told} == {"tracker": None, "recorder": "ticket"}
 
@@ -123,38 +120,22 @@ async def test_a_recording_misses_nobody_that_it_does_not_start(console: Console
     """Its own are missed as ever."""
     found = await situation(console, starts=RECORDING)
     assert fired(found) == set()
-    assert wanted(RECORDING) == ("ingest", "recorder")
-    assert set(wanted(EVERYTHING)) == {process.value for process in Process} - {"dashboard"}
+    assert list(wanted(RECORDING, [""])) == ["ingest", "recorder"]
+    assert set(wanted(EVERYTHING, [""])) == {process.value for process in Process} - {"dashboard"}
     live = console.settings.model_copy(
         update={
             "mode": console.settings.mode.model_copy(update={"execution_mode": ExecutionMode.LIVE})
         }
     )
     await seed_bus(console.bus)
-    seen = await console.context.reader.facts()
+    seen = await console.context.accounts.first.reader.facts()
     active = replace(seen, bus=replace(seen.bus, blocked=Blocked(None, None)))
     assert unarmed(live, active)
     waits = {
-        starts: a_watch(console, live, starts)._waits_for_arming(active)
+        starts: AccountWatch(live, starts).look(active).unarmed_since is not None
         for starts in (RECORDING, EVERYTHING)
     }
     assert waits == {RECORDING: False, EVERYTHING: True}
-
-
-def a_watch(console: Console, settings: Settings, starts: frozenset[Process]) -> Watch:
-    context = console.context
-    ledgers = LazyLedgers(settings, context.clock)
-    return Watch(
-        settings,
-        console.bus,
-        context.reader,
-        ledgers,
-        context.authenticator,
-        context.stores,
-        Held(),
-        context.clock,
-        starts,
-    )
 
 
 async def test_dead_letters_are_told(console: Console) -> None:
@@ -174,23 +155,25 @@ async def test_ledger_and_venue_that_are_not_compared_wake_somebody(console: Con
     await seed_ledger(console.ledger, count=1, unknown=False)
     await seed_bus(console.bus)
     rule = OWN["reconciliation-incomplete"]
-    assert rule.check is not None
-    name = (await console.context.reader.facts()).bus.accounts[0].account
+    assert rule.of_account is not None
+    name = (await console.context.accounts.first.reader.facts()).bus.accounts[0].account
     await note_pass(console.bus, name, "token", single(console.settings).mark)
     long_ago = datetime.now(UTC) - timedelta(hours=1)
-    assert rule.check(await situation(console, watched_since=long_ago)) is None
+    assert rule.of_account(await situation(console, watched_since=long_ago)) is None
     facts = (await situation(console)).facts
     old = replace(facts, bus=replace(facts.bus, reconciled_at=facts.at - timedelta(seconds=90)))
-    found = rule.check(await situation(console, facts=old, watched_since=long_ago))
+    found = rule.of_account(await situation(console, facts=old, watched_since=long_ago))
     assert found is not None
     assert "not compared completely for 90 s" in found.detail
     never = replace(facts, bus=replace(facts.bus, reconciled_at=None))
-    assert rule.check(await situation(console, facts=never, watched_since=long_ago)) is not None
-    assert rule.check(await situation(console, facts=never)) is None, (
+    assert (
+        rule.of_account(await situation(console, facts=never, watched_since=long_ago)) is not None
+    )
+    assert rule.of_account(await situation(console, facts=never)) is None, (
         "a watch that has just begun knows nothing yet"
     )
     idle = replace(never, bus=replace(never.bus, heartbeats=[]))
-    assert rule.check(await situation(console, facts=idle, watched_since=long_ago)) is None, (
+    assert rule.of_account(await situation(console, facts=idle, watched_since=long_ago)) is None, (
         "no router, no bets"
     )
 
@@ -362,7 +345,7 @@ async def test_live_that_only_follows_its_bets_is_not_told_to_be_unarmed(console
     await seed_bus(console.bus)
     mode = console.settings.mode.model_copy(update={"execution_mode": ExecutionMode.LIVE})
     live = console.settings.model_copy(update={"mode": mode})
-    seen = await console.context.reader.facts()
+    seen = await console.context.accounts.first.reader.facts()
     may_bet = replace(seen, bus=replace(seen.bus, blocked=Blocked(None, None)))
     assert unarmed(live, may_bet)
     assert not unarmed(console.settings, may_bet)

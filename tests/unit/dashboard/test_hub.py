@@ -41,6 +41,7 @@ def _sections() -> dict[str, Any]:
         "funnel",
         "pnl",
         "problems",
+        "accounts",
     )
     return {**dict.fromkeys(names), "orders": [], "signals": [], "ticks": []}
 

@@ -26,7 +26,7 @@ def silent(presence: Presence) -> dict[str, bool]:
 
 
 def test_a_worker_that_never_beat_is_known_by_its_process() -> None:
-    presence = Presence(("guard", "router"))
+    presence = Presence({"guard": "guard", "router": "router"})
     presence.look([beat("guard@one", NOON)], NOON)
     assert silent(presence) == {"router": True}
     presence.look([beat("guard@one", NOON), beat("router@one", NOON)], NOON + S)
@@ -34,7 +34,7 @@ def test_a_worker_that_never_beat_is_known_by_its_process() -> None:
 
 
 def test_two_that_are_lost_one_after_the_other_are_two() -> None:
-    presence = Presence(("router", "tracker"))
+    presence = Presence({"router": "router", "tracker": "tracker"})
     both = [beat("router", NOON), beat("tracker", NOON)]
     presence.look(both, NOON)
     presence.look(both[1:], NOON + S)
@@ -46,7 +46,7 @@ def test_two_that_are_lost_one_after_the_other_are_two() -> None:
 
 
 def test_one_of_several_copies_is_not_alone_and_is_forgotten_in_the_end() -> None:
-    presence = Presence(("edge",))
+    presence = Presence({"edge": "edge"})
     presence.look([beat("edge", NOON), beat("edge-2", NOON)], NOON)
     presence.look([beat("edge", NOON)], NOON + S)
     assert silent(presence) == {"edge-2": False}
@@ -56,7 +56,7 @@ def test_one_of_several_copies_is_not_alone_and_is_forgotten_in_the_end() -> Non
 
 def test_one_that_beats_for_a_moment_and_dies_again_stays_silent_until_it_stays() -> None:
     """A5: the tracker died of a row every 30 s; its alert came and went."""
-    presence, at, started = Presence(("tracker",)), NOON, NOON
+    presence, at, started = Presence({"tracker": "tracker"}), NOON, NOON
     presence.look([beat("tracker", started)], at)
     for restarts in range(1, 6):
         for _ in range(20):
@@ -77,7 +77,7 @@ def test_one_that_beats_for_a_moment_and_dies_again_stays_silent_until_it_stays(
 
 
 def test_a_single_restart_is_no_trouble() -> None:
-    presence = Presence(("tracker",))
+    presence = Presence({"tracker": "tracker"})
     presence.look([beat("tracker", NOON)], NOON)
     presence.look([], NOON + S)
     presence.look([beat("tracker", NOON + 2 * S, restarts=1)], NOON + 2 * S)
@@ -85,26 +85,26 @@ def test_a_single_restart_is_no_trouble() -> None:
 
 
 def test_restarts_that_nobody_saw_beat_count_too() -> None:
-    presence = Presence(("tracker",))
+    presence = Presence({"tracker": "tracker"})
     presence.look([beat("tracker", NOON, restarts=2)], NOON)
     presence.look([beat("tracker", NOON + 60 * S, restarts=6)], NOON + 60 * S)
     assert [one.times for one in presence.restarting(NOON + 60 * S)] == [4]
 
 
 def test_a_kill_is_told_for_a_while_also_by_who_has_just_started() -> None:
-    seen, new = Presence(("router",)), Presence(("router",))
+    seen, new = Presence({"router": "router"}), Presence({"router": "router"})
     seen.look([beat("router", NOON)], NOON)
     for presence in (seen, new):
         presence.look([beat("router", NOON + 5 * S, restarts=1, kills=1)], NOON + 6 * S)
         assert [(one.worker, one.times) for one in presence.killed(NOON + 6 * S)] == [("router", 1)]
         assert presence.killed(NOON + 7 * S + KILLS_WINDOW) == []
-    late = Presence(("router",))
+    late = Presence({"router": "router"})
     late.look([beat("router", NOON, restarts=1, kills=1)], NOON + KILLS_WINDOW + S)
     assert late.killed(NOON + KILLS_WINDOW + S) == []
 
 
 def test_silence_while_nobody_can_beat_does_not_count() -> None:
-    presence = Presence(("router",))
+    presence = Presence({"router": "router"})
     presence.look([beat("router", NOON)], NOON)
     presence.look([], NOON + S)
     presence.pause()

@@ -15,7 +15,7 @@ from keter.domain.trading import TradingMode
 from keter.domain.verdicts import Reason
 from keter.metrics.bus_families import MOST_WORKERS
 from keter.metrics.exposition import OTHER
-from tests.kit.beats import NOW, alert, beat, bus_part, known, latency_fields
+from tests.kit.beats import ACCOUNT, NOW, account_bus, alert, beat, bus_part, known, latency_fields
 from tests.unit.metrics.test_families import COUNT, samples, value
 
 
@@ -70,7 +70,7 @@ def test_counters_with_any_names_still_make_a_text_that_can_be_read(counts: dict
 def test_a_flood_of_workers_stays_bounded() -> None:
     flood = [beat("edge", f"edge-{n}", **{"c:items": "1"}) for n in range(500)]
     found = samples(known(bus=bus_part(heartbeats=flood)))
-    assert value(found, "workers", process="edge") == 500
+    assert value(found, "workers", process="edge", role="edge") == 500
     assert sum(name == "keter_worker_events_total" for name, _ in found) == MOST_WORKERS
 
 
@@ -115,17 +115,22 @@ def test_exactly_one_trading_mode_holds(mode: TradingMode | None) -> None:
 
 def test_a_process_nobody_hears_of_counts_as_zero_workers() -> None:
     found = samples(known(bus=bus_part(heartbeats=[beat("edge"), beat("edge", "edge-2")])))
-    assert {process: value(found, "workers", process=process.value) for process in Process} == {
-        process: 2 if process is Process.EDGE else 0 for process in Process
-    }
+    assert {
+        process: value(found, "workers", process=process.value, role=process.value)
+        for process in Process
+    } == {process: 2 if process is Process.EDGE else 0 for process in Process}
 
 
 def test_a_feed_that_was_never_confirmed_is_infinitely_old() -> None:
     found = samples(
-        known(bus=bus_part(feeds=[FeedFacts("me", Phase.LIVE), FeedFacts("me", Phase.TODAY, NOW)]))
+        known(
+            account=account_bus(
+                feeds=[FeedFacts(ACCOUNT, Phase.LIVE), FeedFacts(ACCOUNT, Phase.TODAY, NOW)]
+            )
+        )
     )
-    assert value(found, "feed_age_seconds", phase="live") == inf
-    assert value(found, "feed_age_seconds", phase="today") == 0
+    assert value(found, "feed_age_seconds", account=ACCOUNT, phase="live") == inf
+    assert value(found, "feed_age_seconds", account=ACCOUNT, phase="today") == 0
 
 
 def test_alerts_are_counted_by_rule_whatever_they_carry_behind_the_colon() -> None:

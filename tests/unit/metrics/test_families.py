@@ -11,7 +11,7 @@ from keter.domain.bets import BetState
 from keter.domain.exposure import DayRisk
 from keter.ledger import Figures
 from keter.metrics import CATALOGUE, Known, expose
-from tests.kit.beats import NOW, beat, bus_part, known, latency_fields
+from tests.kit.beats import ACCOUNT, NOW, beat, bus_part, known, latency_fields
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 MONEY = st.integers(-(10**12), 10**12)
@@ -42,15 +42,15 @@ def test_money_comes_out_to_the_cent(
     )
     found = samples(known(figures=figures))
     for name, minor in (("profit", profit), ("day_profit", day), ("outstanding", outstanding)):
-        assert round((value(found, name, mode="DRY") or 0.0) * 100) == minor
-    assert value(found, "bets", mode="DRY", state="LOST") == n
-    assert value(found, "clv_mean_ratio", mode="DRY") == clv
+        assert round((value(found, name, account=ACCOUNT, mode="DRY") or 0.0) * 100) == minor
+    assert value(found, "bets", account=ACCOUNT, mode="DRY", state="LOST") == n
+    assert value(found, "clv_mean_ratio", account=ACCOUNT, mode="DRY") == clv
 
 
 def test_without_redis_the_money_is_there_and_nothing_of_redis_is() -> None:
     found = samples(known(bus=None))
     assert (value(found, "up"), value(found, "redis_up"), value(found, "ledger_up")) == (0, 0, 1)
-    assert value(found, "day_profit", mode="DRY") == -12.34
+    assert value(found, "day_profit", account=ACCOUNT, mode="DRY") == -12.34
     assert not [
         name
         for name, _ in found
@@ -78,8 +78,8 @@ def test_every_state_of_a_bet_has_its_series() -> None:
 def test_an_unknown_bet_ages() -> None:
     figures = Figures(DayRisk("2026-02-21"), {}, 0, 0, NOW - timedelta(seconds=90), 0, 0, 0, None)
     found = samples(known(figures=figures))
-    assert value(found, "unknown_oldest_seconds", mode="DRY") == 90
-    assert value(found, "clv_mean_ratio", mode="DRY") is None
+    assert value(found, "unknown_oldest_seconds", account=ACCOUNT, mode="DRY") == 90
+    assert value(found, "clv_mean_ratio", account=ACCOUNT, mode="DRY") is None
 
 
 def test_every_family_has_the_kind_and_the_labels_that_the_catalogue_tells() -> None:

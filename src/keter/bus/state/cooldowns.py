@@ -6,6 +6,7 @@ from math import inf
 import msgspec
 
 from keter.bus.connection import Bus
+from keter.bus.keys import account_of
 from keter.domain.verdicts import Reason
 
 SCAN_COUNT = 1_000
@@ -55,12 +56,13 @@ async def cooldown_left_s(bus: Bus, account: str, event_uid: str, selection_id: 
     return max(left, default=0) / 1000
 
 
-async def list_cooldowns(bus: Bus) -> list[Cooldown]:
-    """Return every cooldown under way, longest first.
+async def list_cooldowns(bus: Bus, account: str) -> list[Cooldown]:
+    """Return every cooldown of the account under way, longest first.
 
     Scans all keys: call it for people, not in a loop.
     """
-    keys = [key async for key in _keys_like(bus, f"{bus.keys.prefix}cooldown:*")]
+    every = _keys_like(bus, f"{bus.keys.prefix}cooldown:*")
+    keys = [key async for key in every if account_of(key) == account]
     found = []
     for key in keys:
         async with bus.redis.batch() as batch:

@@ -34,6 +34,10 @@ class FeedFacts(msgspec.Struct, frozen=True):
     fields: dict[str, Number] = {}
     v: int = 1
 
+    def is_stale(self, after_s: float, now: datetime) -> bool:
+        """Return whether it was never confirmed, or not within ``after_s``."""
+        return self.confirmed_at is None or (now - self.confirmed_at).total_seconds() > after_s
+
 
 _ATTRIBUTES = frozenset(
     {"confirmed_at", "began_at", "requested_at", "known_markets", "body_bytes", "parse_s"}

@@ -2,8 +2,8 @@
 
 The hash of a heartbeat holds:
 
-* plain fields: process, worker, pid, version, run_id, mode, fingerprint, machine, started_ms,
-  at_ms, ttl_ms, last_error, error_ms
+* plain fields: process, worker, role, account, pid, version, run_id, mode, fingerprint, machine,
+  started_ms, at_ms, ttl_ms, last_error, error_ms
 * ``c:name``: counters since the start
 * ``g:name``: gauges
 * ``h:name:le``: cumulative latency buckets, ``le`` in seconds, ``inf`` for all observations
@@ -65,6 +65,19 @@ class Heartbeat(msgspec.Struct, frozen=True):
     error_at: datetime | None = None
 
     @property
+    def role(self) -> str:
+        """What all workers are called that do the same work: ``router``, or ``router-alice``.
+
+        A beat that does not say it has the name of its process.
+        """
+        return self.fields.get("role", self.process)
+
+    @property
+    def account(self) -> str:
+        """The key of the account that it works for; empty if it works for all."""
+        return self.fields.get("account", "")
+
+    @property
     def machine(self) -> str:
         """The host that it runs on; empty if it is not reported."""
         return self.fields.get("machine", "")
@@ -96,7 +109,8 @@ class Heartbeat(msgspec.Struct, frozen=True):
 class Heart:
     """The counters, gauges and latencies of one process.
 
-    Everything but ``beat`` changes memory only and cannot fail.
+    ``role`` is what it does, where that is not all that its process is for; ``account`` the key of
+    the account that it works for. Everything but ``beat`` changes memory only and cannot fail.
     """
 
     def __init__(
@@ -105,6 +119,8 @@ class Heart:
         *,
         process: str,
         worker: str,
+        role: str = "",
+        account: str = "",
         heartbeat_s: float = 1.0,
         clock: Clock | None = None,
         redactor: Redactor | None = None,
@@ -118,6 +134,8 @@ class Heart:
         self._fixed: dict[str, Arg] = {
             "process": process,
             "worker": worker,
+            "role": role or process,
+            "account": account,
             "pid": os.getpid(),
             "version": version,
             "started_ms": to_ms(self._clock.now()),

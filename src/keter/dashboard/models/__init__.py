@@ -3,7 +3,14 @@
 Money and odds are decimal strings, times aware UTC; None means unknown, never zero.
 """
 
-from keter.dashboard.models.base import Model, OpenApi, Problem, ProblemBody
+from keter.dashboard.models.base import (
+    AccountKey,
+    AccountQuery,
+    Model,
+    OpenApi,
+    Problem,
+    ProblemBody,
+)
 from keter.dashboard.models.commands import (
     Action,
     AuditRow,
@@ -19,6 +26,7 @@ from keter.dashboard.models.commands import (
     TestAlertResult,
 )
 from keter.dashboard.models.overview import (
+    AccountLine,
     Alive,
     Beat,
     BetRow,
@@ -73,6 +81,9 @@ from keter.dashboard.models.screens import (
 )
 
 __all__ = [
+    "AccountKey",
+    "AccountLine",
+    "AccountQuery",
     "Action",
     "AlertHistory",
     "AlertRule",

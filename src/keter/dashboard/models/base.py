@@ -4,7 +4,17 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
+
+from keter.domain.accounts import LONGEST_ACCOUNT
 
 _ISO = re.compile(
     r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE
@@ -34,6 +44,17 @@ Percent = Annotated[str, Field(pattern=r"^-?\d+(\.\d+)?$", examples=["3.41"])]
 
 class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+AccountKey = Annotated[
+    str, StringConstraints(min_length=3, max_length=LONGEST_ACCOUNT), Field(examples=["venue:name"])
+]
+
+
+class AccountQuery(Model):
+    """Whose figures are asked for, as ``venue:name``; without it those of the first account."""
+
+    account: AccountKey | None = None
 
 
 class ProblemBody(Model):

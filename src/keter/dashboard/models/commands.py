@@ -73,8 +73,9 @@ class PrepareBody(Model):
     """A command to prepare.
 
     ``target`` is ``trading``, an account, an alert's id, a key of Redis or a limit's name.
-    ``for_s`` bounds a pause; ``value`` is the new value of a limit. ``account`` limits pause,
-    reduce, halt and resume to one account: its whole name, or its name at the venue.
+    ``for_s`` bounds a pause; ``value`` is the new value of a limit. ``account`` is the one that
+    pause, reduce, halt and resume are for, or whose limit it is: its whole name, or its name at the
+    venue. Without it they are for everything, and the limit is that of the first account.
     """
 
     action: Action

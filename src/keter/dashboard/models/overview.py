@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from keter.dashboard.models.base import Model, Money, Odds, Percent
+from keter.dashboard.models.base import AccountQuery, Model, Money, Odds, Percent
 from keter.domain.alerts import Level
 
 
@@ -121,10 +121,12 @@ class MoneyStrip(Model):
 class Worker(Model):
     """One worker. ``state`` is ok, slow (late beat) or lost (no heartbeat left).
 
-    Without ``beat_at`` it has never beaten.
+    Workers of one ``role`` do the same work. It is the name of the process, and where there are
+    several accounts also the account. Without ``beat_at`` it has never beaten.
     """
 
     process: str
+    role: str
     worker: str
     state: Literal["ok", "slow", "lost"]
     pid: int | None
@@ -266,8 +268,29 @@ class Tick(Model):
     at: datetime
 
 
+class AccountLine(Model):
+    """One of several accounts. ``name`` is its name at the venue.
+
+    ``state`` is the trading mode, or DISARMED where LIVE is not armed. ``trouble`` is what keeps
+    the account from betting and what nobody knows of it.
+    """
+
+    account: str
+    name: str
+    mode: Literal["DEMO", "DRY", "LIVE"]
+    state: str | None
+    currency: str
+    pnl_today: Money | None
+    open: int | None
+    trouble: list[str]
+
+
 class Snapshot(Model):
-    """Everything the overview shows. ``id`` is the stream position it belongs to."""
+    """Everything the overview shows of one account.
+
+    ``id`` is the stream position it belongs to. ``accounts`` are all accounts where there are
+    several.
+    """
 
     v: Literal[1] = 1
     id: str
@@ -286,6 +309,7 @@ class Snapshot(Model):
     signals: list[SignalRow]
     ticks: list[Tick]
     problems: list[str]
+    accounts: list[AccountLine]
 
 
 class Frame(Model):
@@ -301,5 +325,5 @@ class Frame(Model):
     data: dict[str, Any]
 
 
-class LiveQuery(Model):
+class LiveQuery(AccountQuery):
     since: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{8}-\d{1,12}$")] | None = None

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
-from keter.dashboard.models.base import Model, Moment, Money, Percent
+from keter.dashboard.models.base import AccountQuery, Model, Moment, Money, Percent
 from keter.dashboard.models.commands import AuditRow
 from keter.dashboard.models.overview import (
     BetRow,
@@ -23,7 +23,7 @@ from keter.domain.alerts import Level
 from keter.domain.bets import BetState
 
 
-class OrdersQuery(Model):
+class OrdersQuery(AccountQuery):
     """Filters of the orders. ``before`` continues a listing from the last row's id."""
 
     state: BetState | None = None
@@ -77,7 +77,7 @@ class OrderTrail(Model):
     next: str | None
 
 
-class SignalsQuery(Model):
+class SignalsQuery(AccountQuery):
     stage: Annotated[str, StringConstraints(pattern=r"^[a-z]{1,20}$")] | None = None
     reason: Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,40}$")] | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 200
@@ -217,7 +217,7 @@ class Alerts(Model):
     rules: list[AlertRule]
 
 
-class PerformanceQuery(Model):
+class PerformanceQuery(AccountQuery):
     mode: Literal["DEMO", "DRY", "LIVE"] | None = None
     days: Annotated[int, Field(ge=1, le=366)] = 30
     by: Literal["book", "sport", "market", "league", "edge", "day"] = "book"

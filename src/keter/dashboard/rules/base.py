@@ -29,7 +29,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """Everything the rules look at.
+    """Everything the rules look at, of one account and of what all have in common.
+
+    ``account`` is its key where there are several, else empty.
 
     ``watched_since`` is when the watch began: what it has not seen for that long may only be new.
     ``unreadable_since`` is since when the ledger could not be read, ``unarmed_since`` since when
@@ -43,6 +45,7 @@ class Situation:
     disk: models.Disk | None
     licence: Finding | None
     login_failures: tuple[str, int] | None
+    account: str = ""
     silent: Sequence[Silent] = ()
     restarting: Sequence[Troubled] = ()
     killed: Sequence[Troubled] = ()
@@ -60,24 +63,42 @@ class Rule:
     ``check`` finds one trouble, ``each`` any number, which differ after a colon in the alert's id.
     ``of_stores`` needs only the health of the stores. It is asked first, and also while nothing
     else is known. A rule without any of them belongs to a worker, which raises the alert itself.
+
+    What ``of_account`` checks is looked at in each account, and each has an alert of its own.
     """
 
     kind: AlertKind
     check: Callable[[Situation], Finding | None] | None = None
     each: Callable[[Situation], Iterator[Finding]] | None = None
     of_stores: Callable[[StoreHealth], Finding | None] | None = None
+    of_account: Callable[[Situation], Finding | None] | None = None
 
 
-def findings(rule: Rule, stores: StoreHealth, situation: Situation | None) -> list[Finding] | None:
-    """Return what ``rule`` finds; None where it cannot know without a ``situation``."""
+def findings(
+    rule: Rule, stores: StoreHealth, situations: Sequence[Situation]
+) -> list[Finding] | None:
+    """Return what ``rule`` finds; None where it cannot know without a situation.
+
+    ``situations`` has one for each account, or none.
+    """
     if rule.of_stores is not None and (found := rule.of_stores(stores)) is not None:
         return [found]
-    if rule.check is None and rule.each is None:
+    if rule.check is None and rule.each is None and rule.of_account is None:
         return []
     # A Redis that takes no writes takes no heartbeats: nobody knows then who is silent.
-    if situation is None or (rule.each is not None and stores.redis is not None):
+    if not situations or (rule.each is not None and stores.redis is not None):
         return None
     if rule.each is not None:
-        return list(rule.each(situation))
-    one = rule.check(situation) if rule.check is not None else None
+        return list(rule.each(situations[0]))
+    if rule.of_account is not None:
+        each = [(one.account, rule.of_account(one)) for one in situations]
+        return [_about(account, found) for account, found in each if found is not None]
+    one = rule.check(situations[0]) if rule.check is not None else None
     return [one] if one is not None else []
+
+
+def _about(account: str, found: Finding) -> Finding:
+    """Return a finding that names its account, if there are several."""
+    if not account:
+        return found
+    return Finding(f"{account}: {found.detail}", found.level, account)

@@ -6,7 +6,7 @@ from keter.bus.state.reconciliation import pass_counts_for_s
 from keter.dashboard.facts import following
 from keter.dashboard.rules.base import Finding, Situation
 from keter.domain.bets import Bet, BetState
-from keter.domain.processes import Process
+from keter.domain.processes import Process, role_name
 
 LAST_PLACEMENTS = 20
 # Whoever has just started LIVE is about to arm it.
@@ -62,16 +62,15 @@ def limits_missing(s: Situation) -> Finding | None:
 
 
 def reconciliation_incomplete(s: Situation) -> Finding | None:
-    """Look only where a router beats.
+    """Look only where the account's router beats.
 
     Without a router nothing is bet, and its silence has an alert of its own.
     """
     limit_s = pass_counts_for_s(s.settings.router.reconcile_interval_s)
     since = s.facts.bus.reconciled_at
     waited_s = (s.facts.at - max(since or s.watched_since, s.watched_since)).total_seconds()
-    if waited_s <= limit_s or all(
-        beat.process != Process.ROUTER for beat in s.facts.bus.heartbeats
-    ):
+    router = role_name(Process.ROUTER, s.settings.label)
+    if waited_s <= limit_s or all(beat.role != router for beat in s.facts.bus.heartbeats):
         return None
     last = "none since Keter started" if since is None else f"the last one at {since:%H:%M:%S} UTC"
     return Finding(

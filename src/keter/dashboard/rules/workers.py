@@ -1,11 +1,11 @@
 """Rules about the processes: silent, restarted, hung. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 
 from keter.dashboard.presence import KILLS_WINDOW, RESTARTS_WINDOW
 from keter.dashboard.rules.base import Finding, Situation
-from keter.domain.processes import Process
+from keter.domain.processes import Process, roles
 
 # Without one of these nothing is bet or settled: the loss of any is a page.
 VITAL = frozenset({"ingest", "validator", "edge", "guard", "router", "tracker"})
@@ -14,11 +14,12 @@ SERVES = Process.DASHBOARD
 LOST_AFTER_S = 15.0
 
 
-def wanted(starts: frozenset[Process]) -> tuple[str, ...]:
-    """Return the processes whose heartbeats are missed, in a run that ``starts`` these."""
-    return tuple(
-        process.value for process in Process if process in starts and process is not SERVES
-    )
+def wanted(starts: frozenset[Process], labels: Iterable[str]) -> dict[str, Process]:
+    """Return the roles whose heartbeats are missed, in a run that ``starts`` these processes.
+
+    ``labels`` are those of its accounts.
+    """
+    return roles(starts - {SERVES}, labels)
 
 
 def heartbeat_lost(s: Situation) -> Iterator[Finding]:

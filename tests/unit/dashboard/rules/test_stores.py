@@ -26,9 +26,7 @@ OF_REDIS = [
 
 def told(health: StoreHealth) -> dict[str, str]:
     """Rule and sentence of all that is found while nothing but the stores' own state is known."""
-    return {
-        rule.kind.id: one.detail for rule in RULES for one in findings(rule, health, None) or ()
-    }
+    return {rule.kind.id: one.detail for rule in RULES for one in findings(rule, health, []) or ()}
 
 
 @pytest.mark.parametrize(("kind", "rule", "after_s"), OF_REDIS)
@@ -55,7 +53,7 @@ def test_a_ledger_that_takes_no_writes_is_told_and_one_slow_answer_is_not(
 def test_who_is_silent_cannot_be_told_from_a_redis_that_takes_no_heartbeats() -> None:
     health = StoreHealth(NOON, redis=StoreTrouble(RedisTrouble.READ_ONLY, NOON, ""))
     by_id = {rule.kind.id: rule for rule in RULES}
-    assert [findings(by_id[name], health, None) for name in ("heartbeat-lost", "worker-hung")] == [
+    assert [findings(by_id[name], health, []) for name in ("heartbeat-lost", "worker-hung")] == [
         None,
         None,
     ]

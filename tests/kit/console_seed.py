@@ -190,10 +190,14 @@ async def seed_ledger(
     count: int = 40,
     mode: ExecutionMode = ExecutionMode.DRY,
     account: str = ACCOUNT,
+    first: int = 0,
     now: datetime | None = None,
     unknown: bool = True,
 ) -> Seed:
-    """Write ``count`` bets of the last hours with their verdicts."""
+    """Write ``count`` bets of the last hours with their verdicts.
+
+    The bets have numbers from ``first`` on; those of two accounts must differ.
+    """
     now = now or datetime.now(UTC)
     take = await ledger.intents.takeover(
         account, mode, at=now - timedelta(hours=6), worker="router"
@@ -203,13 +207,13 @@ async def seed_ledger(
         state, pnl_minor = (
             OUTCOMES[number % len(OUTCOMES)] if number < count else (BetState.UNKNOWN, None)
         )
-        intent = intent_of(number, made, take.fence, mode, account)
+        intent = intent_of(first + number, made, take.fence, mode, account)
         bets.append(await seed_bet(ledger, intent, state, pnl_minor))
         decisions += decisions_of(intent, made)
     await ledger.decisions.add_many(decisions)
     await ledger.commands.add(
         OperatorCommand(
-            "c1",
+            f"c{first + 1}",
             CommandAction.RESUME,
             "ops",
             "cli",
@@ -252,6 +256,7 @@ def decisions_of(intent: Intent, at: datetime) -> list[Decision]:
             moment,
             details,
             intent.decision_id,
+            intent.account,
         )
 
     other = intent.market.selection_id(

@@ -32,7 +32,7 @@ def describe(
         "acknowledge": f"Acknowledge {target}: it stands until its cause is gone.",
         "clear_cooldown": f"End the rest of {target}: it may be bet again at once.",
         "clear_lock": f"Take the lock {target} from its owner, who then does not bet.",
-        "set_limit": f"Set {target.upper()}{of} to {body.value}; it is {limit}.",
+        "set_limit": f"Set {target.upper()}{of and f' of{of}'} to {body.value}; it is {limit}.",
     }
     return texts[body.action]
 

@@ -1,6 +1,6 @@
 // Requests to the API. A 401 anywhere puts the login over the page; what was on it stays.
 
-import { loginNeeded } from './store.js';
+import { account, loginNeeded } from './store.js';
 
 export class ApiError extends Error {
   constructor(status, body) {
@@ -22,9 +22,13 @@ async function call(path, options, timeoutMs = 8000) {
   return body;
 }
 
+/** What is told of one account; all other answers are the same for all accounts. */
+const OF_AN_ACCOUNT = new Set(['snapshot', 'orders', 'signals', 'risk', 'health', 'performance']);
+
 /** `poll`: the page asks by itself, which keeps no login awake. */
 export function get(path, query = {}, poll = false) {
-  const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined && value !== '');
+  const whose = OF_AN_ACCOUNT.has(path.split('/')[0]) ? { account: account.peek() } : {};
+  const given = Object.entries({ ...query, ...whose }).filter(([, value]) => value !== null && value !== undefined && value !== '');
   const tail = given.length ? `?${new URLSearchParams(given)}` : '';
   return call(`/api/v1/${path}${tail}`, poll ? { headers: { 'X-Poll': '1' } } : {});
 }

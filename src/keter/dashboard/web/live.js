@@ -13,6 +13,8 @@ export function createLive(world) {
   let socket = null;
   let lastId = null;
   let refreshing = null;
+  /** What was asked for before a stop is not wanted after it: it may be of another account. */
+  let era = 0;
   let lastFrame = 0;
   let stopped = false;
   const timers = new Set();
@@ -23,10 +25,11 @@ export function createLive(world) {
   };
 
   function refresh() {
+    const mine = era;
     refreshing ??= world.fetchSnapshot().then(
-      (snapshot) => { lastId = snapshot.id; world.onSnapshot(snapshot); return true; },
-      (error) => { world.onProblem(error); return false; },
-    ).finally(() => { refreshing = null; });
+      (snapshot) => { if (mine === era) { lastId = snapshot.id; world.onSnapshot(snapshot); } return true; },
+      (error) => { if (mine === era) world.onProblem(error); return false; },
+    ).finally(() => { if (mine === era) refreshing = null; });
     return refreshing;
   }
 
@@ -78,7 +81,9 @@ export function createLive(world) {
   return {
     async start() {
       stopped = false;
+      const mine = era;
       await refresh();
+      if (mine !== era) return;
       open();
       later(poll, POLL_MS);
     },
@@ -89,6 +94,9 @@ export function createLive(world) {
     },
     stop() {
       stopped = true;
+      era += 1;
+      refreshing = null;
+      lastId = null;
       timers.forEach((timer) => world.clearTimeout(timer));
       timers.clear();
       const mine = socket;

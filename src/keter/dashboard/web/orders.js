@@ -4,7 +4,7 @@ import { html, useEffect, useMemo, useRef, useState } from './vendor/ui.js';
 import * as format from './format.js';
 import { get } from './api.js';
 import { Loaded, filterLink, useApi } from './fetching.js';
-import { route, sections } from './store.js';
+import { accountShown, route, sections } from './store.js';
 import { BetState, Clock, Empty, Panel, Unknown } from './parts.js';
 
 const STATES = ['PENDING', 'RUNNING', 'UNKNOWN', 'REFUSED', 'SKIPPED', 'WON', 'LOST', 'HALF_WON', 'HALF_LOST', 'PUSHED', 'VOID'];
@@ -53,7 +53,8 @@ function dayStart(day, after = 0) {
 }
 
 function csvQuery(asked) {
-  return Object.keys(asked).length ? `?${new URLSearchParams(asked)}` : '';
+  const query = new URLSearchParams({ ...asked, ...(accountShown.value && { account: accountShown.value }) });
+  return query.size ? `?${query}` : '';
 }
 
 function Listing({ first, query, filtered }) {

@@ -4,7 +4,7 @@ import { html, useState } from './vendor/ui.js';
 import * as format from './format.js';
 import { Loaded, useApi } from './fetching.js';
 import { post } from './api.js';
-import { say, sections } from './store.js';
+import { accountShown, say, sections } from './store.js';
 import { mayOperate, openForm } from './stop.js';
 import { Age, Amount, Clock, Empty, Gauge, Panel, Scroller, Unknown } from './parts.js';
 import { StopButton, stateWord } from './shell.js';
@@ -48,7 +48,7 @@ function LimitForm() {
     setBusy(true);
     setProblem(null);
     try {
-      if (!prepared) setPrepared(await post('commands/prepare', { action: 'set_limit', ...wish }));
+      if (!prepared) setPrepared(await post('commands/prepare', { action: 'set_limit', account: accountShown.value, ...wish }));
       else {
         const done = await post('commands/commit', { token: prepared.token, ...proof });
         say(done.sentence);

@@ -2,7 +2,7 @@
 
 import { html, useEffect, useRef, useState } from './vendor/ui.js';
 import * as format from './format.js';
-import { ageOf, link, loaded, loginNeeded, newVersion, now, redisDown, redisProblem, route, said, sections, session, shouted, silent, silentS, skewS, stale } from './store.js';
+import { accountShown, accounts, ageOf, link, loaded, loginNeeded, newVersion, now, redisDown, redisProblem, route, said, sections, session, shouted, silent, silentS, skewS, stale } from './store.js';
 import { Age, Clock, ModeBadge } from './parts.js';
 import { mayOperate, openForm, openResume, openStop } from './stop.js';
 
@@ -46,6 +46,7 @@ export function StateBar() {
   const redis = redisProblem.value === null && sections.redis.value?.ok && sections.redis.value.writes;
   return html`<div class="statebar" role="region" aria-label="State">
     ${server ? html`<${ModeBadge} mode=${server.mode} />` : html`<span class="mode">KETER</span>`}
+    ${accountShown.value && html`<span class="whose" title=${accountShown.value}>${accounts.value.find((one) => one.account === accountShown.value)?.name}</span>`}
     ${loaded.value ? html`<span class=${`word ${tone}`}>${word}${trading?.since && redisProblem.value === null ? html` <span class="since">since <${Clock} at=${trading.since} day="auto" /></span>` : ''}</span>` : html`<span class="word">loading</span>`}
     ${loaded.value && html`<span class=${`facts-inline ${stale.value ? 'old' : ''}`}>
       <${Fact} ok=${redis} name="Redis" value=${redis ? 'ok' : redisProblem.value === null ? 'no writes' : 'down'} />

@@ -4,7 +4,7 @@ import { batch, computed, signal } from './vendor/ui.js';
 import { patch } from './reduce.js';
 
 export const STALE_AFTER_S = 6;
-const SECTIONS = ['server', 'trading', 'money', 'attention', 'workers', 'queues', 'feeds', 'redis', 'funnel', 'pnl', 'orders', 'signals', 'ticks', 'problems'];
+const SECTIONS = ['server', 'trading', 'money', 'attention', 'workers', 'queues', 'feeds', 'redis', 'funnel', 'pnl', 'orders', 'signals', 'ticks', 'problems', 'accounts'];
 
 export const sections = Object.fromEntries(SECTIONS.map((name) => [name, signal(null)]));
 export const position = signal(null);
@@ -58,6 +58,16 @@ export function takeSnapshot(snapshot) {
   });
 }
 
+/** Nothing that was known is of the account that is shown now. */
+export function forget() {
+  batch(() => {
+    for (const name of SECTIONS) sections[name].value = null;
+    position.value = null;
+    frameAt.value = null;
+    redisDown.value = null;
+  });
+}
+
 export function takeFrame(frame) {
   batch(() => {
     const known = Object.fromEntries(SECTIONS.map((name) => [name, sections[name].peek()]));
@@ -84,6 +94,26 @@ export function parseHash(hash) {
   const [screen, id] = path.split('/');
   return { screen: screen || 'overview', id: id || null, query: new URLSearchParams(query ?? '') };
 }
+
+export function hashOf({ screen, id, query }) {
+  const tail = query.size ? `?${query}` : '';
+  return screen === 'overview' ? `#/${tail}` : `#/${screen}${id ? `/${id}` : ''}${tail}`;
+}
+
+/** The address of what is being looked at, of another account. */
+export function hashFor(account) {
+  const { screen, id, query } = route.value.under ?? route.value;
+  const next = new URLSearchParams(query);
+  next.set('account', account);
+  return hashOf({ screen, id, query: next });
+}
+
+/** Whose figures are shown, as the address says; null is the first account. */
+export const account = computed(() => route.value.query.get('account'));
+/** All accounts, where there are several. */
+export const accounts = computed(() => sections.accounts.value ?? []);
+/** What a command on the account that is shown names; nothing where there is but one. */
+export const accountShown = computed(() => (accounts.value.length ? sections.server.value.account : undefined));
 
 // Preferences stay in the browser and never hold anything that acts.
 const PREFERENCES = { theme: 'auto', zone: 'browser', colours: 'green-red', keys: 'on' };

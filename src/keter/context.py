@@ -8,7 +8,7 @@ import structlog
 
 from keter.bus.connection import Bus
 from keter.bus.queue import Pipe
-from keter.bus.telemetry.audit import period_of
+from keter.bus.telemetry.audit import count_name, period_of
 from keter.bus.telemetry.heartbeats import Heart
 from keter.clock import Clock, Ids
 from keter.domain.accounts import Account
@@ -78,6 +78,10 @@ class Context:
     def period(self) -> str:
         """Return under which name the counters of the current betting day are kept."""
         return period_of(self.day(), self.account.mode)
+
+    def count_name(self, stage: str, what: str, account: str) -> str:
+        """Return the name of a counter of one account; an only account is not in it."""
+        return count_name(stage, what, account if len(self.run.accounts) > 1 else "")
 
     def day(self) -> str:
         """Return the current betting day as an ISO date."""

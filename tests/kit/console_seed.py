@@ -25,6 +25,7 @@ from keter.domain.alerts import Alert
 from keter.domain.bets import Bet, BetState, Intent
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
 from keter.domain.markets import Event, Market, MarketKind, Outcome, Period, Phase, event_uid
+from keter.domain.processes import OF_AN_ACCOUNT
 from keter.domain.quotes import BookPrices, MarketUpdate, VenueRef
 from keter.domain.runs import NOBODY, RunMark
 from keter.domain.signals import Decision
@@ -281,7 +282,12 @@ async def seed_beats(
             # One and the same start: another one would be told as a worker that is started again
             # and again.
             heart = Heart(
-                bus, process=process, worker=process, heartbeat_s=1.0, clock=ManualClock(STARTED)
+                bus,
+                process=process,
+                worker=process,
+                account=ACCOUNT if process in OF_AN_ACCOUNT else "",
+                heartbeat_s=1.0,
+                clock=ManualClock(STARTED),
             )
             heart.count("items", 1234)
             heart.gauge("loop_lag_s", 0.002)

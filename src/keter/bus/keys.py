@@ -309,6 +309,7 @@ class Keys:
     def stats(self, period: str) -> str:
         """Return the key: hash ``stage:reason`` -> count of one betting day; TTL STATS_MS.
 
+        Where there are several accounts, what guard and router count ends with ``@venue:name``.
         The simulator's day ends with ``:DEMO``.
         """
         return f"{self.prefix}stats:{_account(period)}"

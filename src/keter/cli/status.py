@@ -7,6 +7,7 @@ import typer
 
 from keter.cli.access import need_bus
 from keter.cli.output import JsonFlag, run_async, show_json
+from keter.cli.status_accounts import account_facts, account_lines, open_bets, standing_facts
 from keter.domain.trading import betting_word
 from keter.errors import ExitCode, UnavailableError
 
@@ -45,6 +46,7 @@ async def _collect(target: "Target") -> Facts:
     settings = target.settings
     where = str(target.found.instance) if target.found is not None and not target.own else None
     facts: Facts = {
+        "account": settings.account.key,
         "mode": settings.account.mode.value,
         "where": where,
         "running": False,
@@ -61,7 +63,7 @@ async def _collect(target: "Target") -> Facts:
             | _standing(await _read_standing(settings, bus))
             | reports
             | _following(settings, reports)
-            | await _in_force(bus)
+            | await _in_force(bus, settings)
         )
     finally:
         await bus.aclose()
@@ -86,46 +88,29 @@ async def _read_standing(settings: "Settings", bus: "Bus | None") -> "Standing":
 
 
 def _standing(standing: "Standing") -> Facts:
-    view = standing.trading
-    state = view.state if view is not None else None
-    return {
-        **_in_force_by(standing),
-        "stops": list(standing.stops),
-        "revision": state.revision if state else None,
-        "accounts": [
-            {"account": account, **_in_force_by(standing.of(account))}
-            for account in standing.accounts
-        ],
-    }
+    state = standing.trading.state if standing.trading is not None else None
+    return standing_facts(standing) | {"revision": state.revision if state else None}
 
 
-def _in_force_by(standing: "Standing") -> Facts:
-    """Return the mode in force and who set it."""
-    cause = standing.cause
-    return {
-        "state": standing.mode.value if standing.mode is not None else None,
-        "by": cause.actor if cause else None,
-        "reason": cause.reason if cause else None,
-        "since": cause.since if cause else None,
-        "until": cause.until if cause else None,
-    }
-
-
-async def _in_force(bus: "Bus") -> Facts:
-    """Return the facts of the run that owns this Redis.
+async def _in_force(bus: "Bus", settings: "Settings") -> Facts:
+    """Return the facts of the run that owns this Redis, and of each of several accounts.
 
     They may differ from the settings on disk.
     """
     from keter.bus.state.ownership import read_owner
     from keter.bus.state.permissions import read_arming
+    from keter.bus.telemetry.heartbeats import read_heartbeats
 
     record = await read_owner(bus)
+    each = await account_facts(bus, settings, record, await read_heartbeats(bus))
+    accounts = {"accounts": each} if each else {}
     if record is None:
-        return {"armed": False, "settings_differ": []}
+        return accounts | {"armed": False, "settings_differ": []}
     run = record.run
     armings = [await read_arming(bus, account.key, run.mark) for account in run.accounts]
     armed = any(arming is not None for arming in armings)
-    return {
+    return accounts | {
+        "account": run.accounts[0].key,
         "mode": run.mode.value,
         "armed": armed,
         "machine": run.machine,
@@ -140,10 +125,9 @@ async def _processes_and_queues(bus: "Bus", settings: "Settings") -> Facts:
 
     beats = await read_heartbeats(bus)
     queues = await depths(bus, [account.key for account in settings.accounts])
-    counted = [beat.gauges.get("open_bets", "") for beat in beats if beat.process == "tracker"]
     silent = "Redis answers, but no process reports; start with `keter up`"
     return {
-        "open_bets": next((int(count) for count in counted if count.isdigit()), None),
+        "open_bets": open_bets(beats),
         "running": bool(beats),
         "problem": None if beats else silent,
         "processes": [_process(beat) for beat in sorted(beats, key=lambda beat: beat.worker)],
@@ -178,25 +162,17 @@ def render(facts: Facts) -> list[str]:
     if facts.get("where"):  # another Keter than that of this folder
         lines.append(f"  {facts['where']}")
     if facts["reason"]:
-        lines.append(f"  {_cause_text(facts)}")
-    if len(facts["accounts"]) > 1:
-        # Trading as a whole stands as the account that may bet most.
-        lines += [
-            f"  {row['account']}  {row['state']}  {_cause_text(row) if row['reason'] else ''}"
-            for row in facts["accounts"]
-        ]
+        until = f" until {facts['until']:%H:%M:%S} UTC" if facts["until"] else ""
+        lines.append(
+            f"  since {facts['since']:%Y-%m-%d %H:%M:%S} UTC{until}, by {facts['by']}:"
+            f" {facts['reason']}"
+        )
     if facts.get("following"):
         lines.append(f"  {facts['following']}")
     if facts["problem"]:
         lines.append(f"  {facts['problem']}")
+    lines += account_lines(facts.get("accounts", ()))
     return [*lines, *_run_lines(facts), *_process_lines(facts), *_queue_lines(facts)]
-
-
-def _cause_text(facts: Facts) -> str:
-    until = f" until {facts['until']:%H:%M:%S} UTC" if facts["until"] else ""
-    return (
-        f"since {facts['since']:%Y-%m-%d %H:%M:%S} UTC{until}, by {facts['by']}: {facts['reason']}"
-    )
 
 
 def _state_line(facts: Facts) -> str:
@@ -207,7 +183,8 @@ def _state_line(facts: Facts) -> str:
 
 
 def _run_lines(facts: Facts) -> Iterator[str]:
-    if facts.get("machine") and facts["mode"] == "LIVE":
+    # Of several accounts each has been shown with its own arming.
+    if facts.get("machine") and facts["mode"] == "LIVE" and "accounts" not in facts:
         yield (
             "  armed: bets real money"
             if facts["armed"]

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import NamedTuple
 
+from keter.bus.telemetry.audit import counts_of
 from keter.dashboard.facts import Facts
 from keter.dashboard.standstill import Standstill, StandstillWatch
 from keter.domain.processes import Process
@@ -36,9 +37,8 @@ class AccountWatch:
         waits = unarmed(self._settings, facts)
         self._unarmed_since = since(self._unarmed_since, self._routes and waits, facts.at)
         self._was_armed = self._was_armed or facts.bus.armed
-        standstill = self._standstill.look(
-            facts.bus.counts, facts.at, may_bet=_may_bet(facts) and not waits
-        )
+        counts = counts_of(facts.bus.counts, self._settings.account.key)
+        standstill = self._standstill.look(counts, facts.at, may_bet=_may_bet(facts) and not waits)
         return AccountLook(self._unarmed_since, self._was_armed, standstill)
 
 

@@ -178,7 +178,7 @@ class Commands:
         except KeterError as e:
             raise ApiError(409, "not_now", str(e)) from e
         if not any(account.is_called(body.target) for account in accounts):
-            raise ApiError(409, "not_now", f"{body.target} is no LIVE account of the settings")
+            raise ApiError(409, "not_now", f"{body.target} is not the account of the settings")
 
     async def _perform(self, token: Token, operator: Operator) -> CommandOutcome:
         try:

@@ -25,6 +25,8 @@ from keter.supervision.following import following_text
 class BusFacts:
     """What Redis holds.
 
+    Heartbeats, queues, feeds, accounts, counts and alerts are those of all accounts.
+
     ``limits`` are those in force, with the operators' changes. ``reconciled_at`` is when ledger and
     venue were last compared completely; None when nobody knows.
     """

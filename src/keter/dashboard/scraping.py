@@ -14,6 +14,7 @@ from aiohttp import web
 from keter import __version__
 from keter.betting_settings import RiskSettings
 from keter.bus.state.feeds import FeedFacts
+from keter.bus.telemetry.audit import counts_of
 from keter.clock import Clock
 from keter.dashboard.accounts import AccountConsole
 from keter.dashboard.app_context import AppContext
@@ -182,7 +183,7 @@ def bus_part(found: BusFacts, settings: Settings) -> BusPart:
         else None,
         heartbeats=found.heartbeats,
         queues=found.queues,
-        counts=found.counts,
+        counts=counts_of(found.counts),
         alerts=found.alerts,
         redis=RedisPart(redis.used_memory_bytes, redis.aof, redis.policy, bool(redis.fake)),
         expected=roles(EVERYTHING, settings.labels),

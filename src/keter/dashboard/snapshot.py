@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from keter.bus.queue import QueueFacts, QueueName, approved_for
 from keter.bus.state.feeds import FeedFacts
+from keter.bus.telemetry.audit import counts_of
 from keter.control.standing import Standing
 from keter.dashboard import models
 from keter.dashboard.facts import Facts, account_of, following
@@ -166,6 +167,7 @@ def of_account(facts: Facts, settings: Settings) -> Facts:
         facts,
         bus=replace(
             bus,
+            counts=counts_of(bus.counts, key),
             heartbeats=[beat for beat in bus.heartbeats if beat.account in {"", key}],
             queues={name: queue for name, queue in queues.items() if name in common},
             feeds=[feed for feed in bus.feeds if feed.account == key],

@@ -88,11 +88,13 @@ class Guard:
         # The book changes faster than we decide: the signal goes to the end of its own queue,
         # unless a newer one waits there.
         back = Output(QueueName.CONFIRMED, item.key, item.payload, returned=True)
-        return Handled([back], {f"{STAGE}:contended": 1})
+        name = self._context.count_name(STAGE, "contended", signal.account)
+        return Handled([back], {name: 1})
 
     def _record(self, signal: ConfirmedSignal, ruling: Ruling) -> Handled:
         verdict, approved, refreshed = ruling
-        name = f"{STAGE}:{'refreshed' if refreshed else verdict.reason.value}"
+        what = "refreshed" if refreshed else verdict.reason.value
+        name = self._context.count_name(STAGE, what, signal.account)
         outputs = []
         if approved is not None:
             outputs = [Output(approved_for(signal.account), approved.queue_key, encode(approved))]

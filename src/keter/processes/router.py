@@ -137,7 +137,7 @@ class Router:
                 result, decision = await self.approvals.handle(approved)
         finally:
             await end_tasks(renewal)
-        count = f"{STAGE}:{result.verdict.reason.value}"
+        count = self._context.count_name(STAGE, result.verdict.reason.value, self._account)
         return Handled(counts={count: 1}, audit=[encode(decision)])
 
     async def _renew_lease(self) -> None:

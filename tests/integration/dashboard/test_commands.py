@@ -474,8 +474,9 @@ async def test_lowering_a_limit_takes_one_press_and_raising_it_a_typed_word(
     ]
     async with console.http.get(console.base + "/api/v1/audit.csv") as answer:
         exported = list(csv.DictReader(io.StringIO(await answer.text(), newline="")))
+    of = console.settings.account.key
     assert [(row["target"], row["before"], row["after"]) for row in exported][::2] == [
-        (f"max_stake=50@{ACCOUNT}", "5", "50"), (f"max_stake=5@{ACCOUNT}", "50", "5"),
+        (f"max_stake=50@{of}", "5", "50"), (f"max_stake=5@{of}", "50", "5"),
     ]  # fmt: skip
 
 
@@ -502,7 +503,9 @@ async def test_a_lowered_limit_is_the_one_that_every_screen_and_the_metrics_show
     assert (shown["total"], shown["daily_loss"]) == ("100.00", loss)
     async with console.http.get(console.base + "/metrics") as answer:
         lines = (await answer.text()).splitlines()
-    assert {"keter_limit_exposure 100.0", f"keter_limit_day_loss {float(loss)}"} <= set(lines)
+    of = f'{{account="{console.settings.account.key}"}}'
+    wanted = {f"keter_limit_exposure{of} 100.0", f"keter_limit_day_loss{of} {float(loss)}"}
+    assert wanted <= set(lines)
 
 
 async def test_a_rest_and_a_lock_are_shown_and_cleared_from_the_risk_screen(

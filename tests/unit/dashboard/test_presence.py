@@ -110,3 +110,26 @@ def test_silence_while_nobody_can_beat_does_not_count() -> None:
     presence.pause()
     presence.look([], NOON + 60 * S)
     assert [one.since for one in presence.silent()] == [NOON + 60 * S]
+
+
+def of(role: str, worker: str) -> Heartbeat:
+    return Heartbeat("router", worker, 7, "1", NOON, NOON, 0.0, {"role": role})
+
+
+def test_the_router_of_one_account_is_alone_though_that_of_another_beats() -> None:
+    presence = Presence({"router-alice": "router", "router-bob": "router"})
+    alice, bob = of("router-alice", "router-alice"), of("router-bob", "router-bob")
+    presence.look([alice, bob], NOON)
+    presence.look([bob], NOON + S)
+    assert silent(presence) == {"router-alice": True}
+    presence.look([bob], NOON + 2 * S + FORGOTTEN_AFTER)
+    assert silent(presence) == {"router-alice": True}, "nobody else does its work"
+
+
+def test_a_role_that_never_beat_is_missed_by_its_own_name() -> None:
+    presence = Presence({"router-alice": "router", "router-bob": "router"})
+    presence.look([of("router-bob", "router-bob")], NOON)
+    [one] = presence.silent()
+    assert (one.worker, one.process, one.alone) == ("router-alice", "router", True)
+    presence.look([of("router-bob", "router-bob"), of("router-alice", "router-alice")], NOON + S)
+    assert presence.silent() == []

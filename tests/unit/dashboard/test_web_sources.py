@@ -141,7 +141,8 @@ def test_the_page_stays_light(record_property: Callable[[str, object], None]) ->
     record_property("first_screen_bytes", at_first)
     record_property("all_bytes", whole)
     assert at_first < 60_000, f"{at_first} bytes"
-    assert whole < 86_000, f"{whole} bytes"
+    # 2 kB of it choose among accounts.
+    assert whole < 88_000, f"{whole} bytes"
 
 
 @pytest.mark.parametrize("path", sorted(WEB.glob("*.js")), ids=lambda path: path.name)

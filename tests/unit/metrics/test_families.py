@@ -11,7 +11,7 @@ from keter.domain.bets import BetState
 from keter.domain.exposure import DayRisk
 from keter.ledger import Figures
 from keter.metrics import CATALOGUE, Known, expose
-from tests.kit.beats import ACCOUNT, NOW, beat, bus_part, known, latency_fields
+from tests.kit.beats import ACCOUNT, NOW, account_part, beat, bus_part, known, latency_fields
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 MONEY = st.integers(-(10**12), 10**12)
@@ -99,3 +99,19 @@ def test_every_family_has_the_kind_and_the_labels_that_the_catalogue_tells() -> 
         assert (family.type, family.documentation) == (spec.kind, spec.help)
         for sample in family.samples:
             assert set(sample.labels) - {"le"} == set(spec.labels), sample
+
+
+def test_each_account_has_its_own_money_and_limits() -> None:
+    rich = Figures(DayRisk("2026-02-21", 700, 0, 0, 0), {}, 900, 0, None, 0, 0, 0, None)
+    parts = [account_part(), account_part("asianodds:you", figures=rich)]
+    found = samples(known(accounts=parts))
+    shown = {
+        one.account: value(found, "day_profit", account=one.account, mode="DRY") for one in parts
+    }
+    assert shown == {ACCOUNT: -12.34, "asianodds:you": 7.0}
+    assert value(found, "limit_exposure", account="asianodds:you") == 1000
+
+
+def test_the_ledger_is_up_only_if_the_figures_of_each_account_are_known() -> None:
+    parts = [account_part(), account_part("asianodds:you", figures=None)]
+    assert value(samples(known(accounts=parts)), "ledger_up") == 0

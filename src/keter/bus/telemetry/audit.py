@@ -6,6 +6,7 @@ what a recorder writes must bear repetition. Only one recorder works at a time: 
 has taken again is no longer the first one's to finish.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 
 import msgspec
@@ -14,6 +15,9 @@ from keter.bus.connection import Bus
 from keter.bus.keys import STATS_MS
 from keter.clock import Ids, random_id
 from keter.domain.trading import ExecutionMode
+
+# Between the name of a counter and the account that it counts for.
+_OF = "@"
 
 
 class AuditBatch(msgspec.Struct, frozen=True):
@@ -44,6 +48,24 @@ def period_of(day: str, mode: ExecutionMode) -> str:
     return f"{day}:{mode.value}" if mode is ExecutionMode.DEMO else day
 
 
+def count_name(stage: str, what: str, account: str = "") -> str:
+    """Return the name of a counter; with ``account`` it counts for that account alone."""
+    return f"{stage}:{what}{_OF if account else ''}{account}"
+
+
+def counts_of(counts: Mapping[str, int], account: str | None = None) -> dict[str, int]:
+    """Return the counters of one account, under the names without it.
+
+    What is counted for all together is in there too. None means the sum over all accounts.
+    """
+    found = Counter[str]()
+    for name, n in counts.items():
+        plain, _, owner = name.partition(_OF)
+        if account is None or owner in {"", account}:
+            found[plain] += n
+    return dict(found)
+
+
 async def add_counts(bus: Bus, period: str, counts: Mapping[str, int]) -> None:
     """Add to the counters of ``period`` (see ``period_of``); for processes without a pipe."""
     if not counts:
@@ -56,6 +78,6 @@ async def add_counts(bus: Bus, period: str, counts: Mapping[str, int]) -> None:
 
 
 async def read_counts(bus: Bus, period: str) -> dict[str, int]:
-    """Return all counters of ``period``, ``stage:reason`` -> count; empty if there are none."""
+    """Return all counters of ``period`` by ``count_name``; empty if there are none."""
     found = await bus.redis.read_hash(bus.keys.stats(period))
     return {name: int(count) for name, count in found.items()}

@@ -247,9 +247,7 @@ class Performance(Model):
 
 
 class LogsQuery(Model):
-    worker: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z-]{0,20}(-\d{1,2})?$")] | None = (
-        None
-    )
+    worker: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,40}$")] | None = None
     level: Literal["debug", "info", "warning", "error"] = "info"
     trace: Annotated[str, StringConstraints(pattern=r"^[\w-]{1,64}$")] | None = None
     text: Annotated[str, StringConstraints(max_length=80)] | None = None

@@ -92,3 +92,22 @@ test('stopping ends everything', async () => {
   assert.equal(world.sockets.length, 1);
   assert.equal(world.timers.length, 0);
 });
+test('what was asked for before a stop is not shown after it: it may be of another account', async () => {
+  const world = makeWorld();
+  const shown = [];
+  const answers = [];
+  world.fetchSnapshot = () => new Promise((resolve) => answers.push(resolve));
+  world.onSnapshot = (snapshot) => shown.push(snapshot.id);
+  const live = createLive(world);
+  live.start();
+  live.stop();
+  const again = live.start();
+  answers[0]({ id: 'aa-7' });
+  await world.pass(0);
+  assert.deepEqual(shown, []);
+  assert.equal(world.sockets.length, 0);
+  answers[1]({ id: 'bb-3' });
+  await again;
+  assert.deepEqual(shown, ['bb-3']);
+  assert.deepEqual(world.sockets.map((socket) => socket.since), ['bb-3']);
+});

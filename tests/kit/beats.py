@@ -54,7 +54,6 @@ def latency_fields(step: str, counts: list[int], sum_s: float) -> dict[str, str]
 
 def bus_part(**changes: object) -> BusPart:
     values: dict[str, object] = {
-        "mode": TradingMode.ACTIVE,
         "revision": 3,
         "heartbeats": [beat("router")],
         "queues": {"raw": QueueFacts(7, 2, 1.5, 1, 0)},
@@ -68,6 +67,7 @@ def bus_part(**changes: object) -> BusPart:
 
 def account_bus(**changes: object) -> AccountBusPart:
     values: dict[str, object] = {
+        "mode": TradingMode.ACTIVE,
         "armed": False,
         "feeds": [FeedFacts(ACCOUNT, Phase.LIVE, NOW - timedelta(seconds=4))],
         "snapshot": AccountSnapshot(ACCOUNT, "EUR", 980_110, 63_100, 0, 0, NOW),

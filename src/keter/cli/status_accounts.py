@@ -96,5 +96,5 @@ def account_lines(facts: Sequence[Facts]) -> Iterator[str]:
         yield f"  {'  '.join(parts)}"
         if one["stops"]:
             yield f"    stopped by {', '.join(one['stops'])}"
-        if one["reason"]:
+        if one["reason"] and one["state"] != "ACTIVE":
             yield f"    by {one['by']}: {one['reason']}"

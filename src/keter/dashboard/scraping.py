@@ -177,7 +177,6 @@ def bus_part(found: BusFacts, settings: Settings) -> BusPart:
     """
     trading, redis = found.standing.trading, found.redis
     return BusPart(
-        mode=found.standing.mode,
         revision=trading.state.revision
         if trading is not None and trading.state is not None
         else None,
@@ -193,6 +192,7 @@ def bus_part(found: BusFacts, settings: Settings) -> BusPart:
 def account_bus_part(found: BusFacts, settings: Settings) -> AccountBusPart:
     """Return what the metrics need of the facts of the account that ``settings`` are of."""
     return AccountBusPart(
+        mode=found.standing.mode,
         armed=found.armed,
         feeds=current_feeds(found.feeds, settings.account.key),
         snapshot=account_of(found.accounts, settings),

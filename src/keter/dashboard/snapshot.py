@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from urllib.parse import urlencode
 
 from keter.bus.queue import QueueFacts, QueueName, approved_for
 from keter.bus.state.feeds import FeedFacts
@@ -117,8 +118,15 @@ def queue_row(name: str, queue: QueueFacts) -> models.Queue:
     )
 
 
-def notice(alert: Alert) -> models.Notice:
-    """Return an active alert as the page shows it."""
+def notice(alert: Alert, accounts: Sequence[models.AccountLine]) -> models.Notice:
+    """Return an active alert as the page shows it.
+
+    Its link opens the account that it is about, where there are several ``accounts``.
+    """
+    link, about = alert.link or "#/alerts", f"{alert.id.partition(':')[2]}:"
+    whose = next((one.account for one in accounts if about.startswith(f"{one.account}:")), None)
+    if whose is not None:
+        link += f"{'&' if '?' in link else '?'}{urlencode({'account': whose})}"
     return models.Notice(
         id=alert.id,
         level=alert.level,
@@ -126,7 +134,7 @@ def notice(alert: Alert) -> models.Notice:
         detail=alert.detail,
         since=alert.since,
         action=alert.action,
-        link=alert.link or "#/alerts",
+        link=link,
         runbook=runbook_id(alert.id),
         acknowledged_by=alert.acknowledged_by,
     )
@@ -196,7 +204,7 @@ def snapshot(
         server=server,
         trading=_trading(facts),
         money=money_strip(facts, settings),
-        attention=[notice(alert) for alert in bus.alerts],
+        attention=[notice(alert, accounts) for alert in bus.alerts],
         workers=all_workers(bus.heartbeats, settings.process.heartbeat_s, known, expected),
         queues=[queue_row(name, queue) for name, queue in bus.queues.items()],
         feeds=[feed_row(feed, settings.venue.feed_stale_after_s, facts.at) for feed in bus.feeds],

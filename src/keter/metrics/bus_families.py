@@ -41,8 +41,6 @@ _PROBLEM, _BOOK = "problem_", "book_"
 
 def put_bus(page: Page, bus: BusPart, known: Known) -> None:
     """Add the samples of everything that Redis holds of all accounts together."""
-    for mode in (*TradingMode, NO_MODE):
-        page.put("trading_mode", mode == (bus.mode or NO_MODE), mode)
     page.put("trading_revision", bus.revision)
     _put_counts(page, bus.counts)
     for name, queue in bus.queues.items():
@@ -62,6 +60,8 @@ def put_bus(page: Page, bus: BusPart, known: Known) -> None:
 
 def put_account_bus(page: Page, bus: AccountBusPart, account: str, at: datetime) -> None:
     """Add the samples of what Redis holds of one account."""
+    for mode in (*TradingMode, NO_MODE):
+        page.put("trading_mode", mode == (bus.mode or NO_MODE), account, mode)
     page.put("trading_armed", bus.armed, account)
     _put_feeds(page, bus.feeds, account, at)
     latest = bus.snapshot

@@ -30,12 +30,11 @@ class RedisPart:
 class BusPart:
     """What Redis holds of all accounts together.
 
-    ``mode`` and ``revision`` are None if there is no trading state. ``counts`` are the counters of
-    the betting day by ``stage:what``. ``expected`` are the roles that there should be, each with
+    ``revision`` is None if there is no trading state. ``counts`` are the counters of the betting
+    day by ``stage:what``. ``expected`` are the roles that there should be, each with
     its process.
     """
 
-    mode: TradingMode | None
     revision: int | None
     heartbeats: Sequence[Heartbeat]
     queues: Mapping[str, QueueFacts]
@@ -47,8 +46,12 @@ class BusPart:
 
 @dataclass(frozen=True, slots=True)
 class AccountBusPart:
-    """What Redis holds of one account. ``snapshot`` is what the venue last said of it."""
+    """What Redis holds of one account.
 
+    ``mode`` is None if there is no trading state. ``snapshot`` is what the venue last said.
+    """
+
+    mode: TradingMode | None
     armed: bool
     feeds: Sequence[FeedFacts]
     snapshot: AccountSnapshot | None

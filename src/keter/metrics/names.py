@@ -59,6 +59,7 @@ GROUPS: dict[str, tuple[Spec, ...]] = {
         _gauge(
             "trading_mode",
             "1 for the trading mode that holds, 0 for the others; UNKNOWN when Redis holds none.",
+            "account",
             "mode",
         ),
         _gauge(

@@ -105,7 +105,7 @@ def test_what_validator_counts_by_book_is_no_verdict() -> None:
 
 @pytest.mark.parametrize("mode", [*TradingMode, None])
 def test_exactly_one_trading_mode_holds(mode: TradingMode | None) -> None:
-    found = samples(known(bus=bus_part(mode=mode)))
+    found = samples(known(account=account_bus(mode=mode)))
     modes = {
         dict(key)["mode"]: n for (name, key), n in found.items() if name == "keter_trading_mode"
     }

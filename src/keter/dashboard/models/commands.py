@@ -73,9 +73,9 @@ class PrepareBody(Model):
     """A command to prepare.
 
     ``target`` is ``trading``, an account, an alert's id, a key of Redis or a limit's name.
-    ``for_s`` bounds a pause; ``value`` is the new value of a limit. ``account`` is the one that
-    pause, reduce, halt and resume are for, or whose limit it is: its whole name, or its name at the
-    venue. Without it they are for everything, and the limit is that of the first account.
+    ``for_s`` bounds a pause; ``value`` is the new value of a limit. ``account`` is its
+    whole name, or its name at the venue. It limits pause, reduce, halt and resume to that account,
+    and says whose limit is set; without it that of the first account.
     """
 
     action: Action

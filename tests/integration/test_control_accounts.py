@@ -225,7 +225,7 @@ async def test_an_account_that_runs_no_more_is_still_found_by_its_stop(
 
 async def test_no_account_is_known_where_nothing_runs(bus: Bus, control: Control) -> None:
     await bus.redis.execute_command("DEL", bus.keys.owner)
-    with pytest.raises(UnavailableError, match="no account is known here"):
+    with pytest.raises(UsageError, match="no account is known here"):
         await control.pause(OPS, "lunch", account="one")
 
 

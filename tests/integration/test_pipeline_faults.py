@@ -283,7 +283,7 @@ async def test_wrong_credentials_raise_an_alert_and_do_not_crash(
         async with pipeline(bus, settings, "ingest"):
             await soon(lambda: read_alerts(bus), bus)
             alerts = await read_alerts(bus)
-        assert [alert.id for alert in alerts] == ["venue_refused:demo"]
+        assert [alert.id for alert in alerts] == [f"venue_refused:{ACCOUNT}"]
         assert "not-the-password" not in repr(alerts)
 
 

@@ -71,14 +71,14 @@ class TradingStateCommander(Commander):
         """Return the scope of the account that is called so; COMMON for an empty text.
 
         The accounts are those of the run that owns this Redis, then those that have a state of
-        their own. Raises UsageError for another name, UnavailableError if no account is known.
+        their own. Raises UsageError for another name, and if no account is known.
         """
         if not account:
             return COMMON
         running = [one.key for one in await _in_time(self._running_accounts())]
         others = await _in_time(known_scopes(self._need_bus()))
         if not running and not others:
-            raise UnavailableError("no account is known here: nothing runs on this Redis")
+            raise UsageError("no account is known here: nothing runs on this Redis")
         for known in (running, others):
             called = [key for key in known if account in {key, key.partition(":")[2]}]
             if len(called) == 1:

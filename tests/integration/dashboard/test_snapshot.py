@@ -85,7 +85,7 @@ async def test_the_original_status_call_answers_with_its_names(console: Console)
 
     found = await eventually(status)
     assert set(found) == STATUS
-    assert found["mode"] == "DEMO"
+    assert found["mode"] == "DRY"
     assert found["state"] == "ACTIVE"
     assert "router" in found["heartbeats"]
     assert found["problem"] is None
@@ -120,7 +120,7 @@ async def test_the_status_call_has_every_field_before_the_first_snapshot_and_whi
     assert (code, set(found)) == (200, STATUS)
     assert [found[name] for name in UNKNOWN] == [None] * len(UNKNOWN)
     assert (found["mode"], found["state"], found["problem"]) == (
-        "DEMO",
+        "DRY",
         None,
         console.context.accounts.first.hub.problem,
     )

@@ -2,7 +2,7 @@
 
 import { html, useEffect, useRef, useState } from './vendor/ui.js';
 import * as format from './format.js';
-import { accountShown, accounts, ageOf, link, loaded, loginNeeded, newVersion, now, redisDown, redisProblem, route, said, sections, session, shouted, silent, silentS, skewS, stale } from './store.js';
+import { account, accountShown, accounts, ageOf, link, loaded, loginNeeded, newVersion, now, redisDown, redisProblem, route, said, sections, session, shouted, silent, silentS, skewS, stale } from './store.js';
 import { Age, Clock, ModeBadge } from './parts.js';
 import { mayOperate, openForm, openResume, openStop } from './stop.js';
 
@@ -198,5 +198,5 @@ export function Loading({ retry }) {
     return () => clearTimeout(timer);
   }, []);
   if (loaded.value || !slow) return null;
-  return html`<p class="banner warn" role="status">Still loading. ${link.value.problem ?? redisDown.value ?? 'The server has not answered yet.'} <button type="button" class="small" onClick=${retry}>Try again</button></p>`;
+  return html`<p class="banner warn" role="status">Still loading. ${link.value.problem ?? redisDown.value ?? 'The server has not answered yet.'} <button type="button" class="small" onClick=${retry}>Try again</button>${account.value && html` <a href="#/">Show the first account</a>`}</p>`;
 }

@@ -3,7 +3,7 @@
 
 import { html, signal, useEffect, useRef, useState } from './vendor/ui.js';
 import { post } from './api.js';
-import { link, sections, session, shout } from './store.js';
+import { accountShown, accounts, link, sections, session, shout } from './store.js';
 
 const APPLY_WITHIN_MS = 5000;
 const PREPARE_AGAIN_MS = 25000;
@@ -53,20 +53,21 @@ export function StopDialog() {
   </dialog>`;
 }
 
-/** The prepared token of each action; prepared anew before it runs out. */
-function usePrepared(actions, active) {
+/** The prepared token of each action, for all accounts or one; prepared anew before it runs out. */
+function usePrepared(actions, active, account) {
   const [prepared, setPrepared] = useState({});
   useEffect(() => {
     if (!active) return undefined;
     let wanted = true;
-    const ask = () => actions.forEach((action) => post('commands/prepare', { action, target: targetOf(action) }).then(
+    setPrepared({});
+    const ask = () => actions.forEach((action) => post('commands/prepare', { action, target: targetOf(action), account: account || undefined }).then(
       (answer) => wanted && setPrepared((known) => ({ ...known, [action]: { ...answer, error: null } })),
       (error) => wanted && setPrepared((known) => ({ ...known, [action]: { error: error.message } })),
     ));
     ask();
     const again = setInterval(ask, PREPARE_AGAIN_MS);
     return () => { wanted = false; clearInterval(again); };
-  }, [active]);
+  }, [active, account]);
   const replace = (action, answer) => setPrepared((known) => ({ ...known, [action]: { ...answer, error: null } }));
   return [prepared, replace];
 }
@@ -76,7 +77,8 @@ function Body({ kind }) {
   const [busy, setBusy] = useState(null);
   const [result, setResult] = useState(null);
   const [failure, setFailure] = useState(null);
-  const [prepared, replace] = usePrepared(actions, !result);
+  const [account, setAccount] = useState('');
+  const [prepared, replace] = usePrepared(actions, !result, account);
   const inFlight = useRef(false);
 
   async function commit(action, proof = {}) {
@@ -100,6 +102,7 @@ function Body({ kind }) {
   const polling = link.value.phase !== 'live';
   return html`<h2 id="stop-title">${FORMS[kind]?.title ?? 'Stop betting'}</h2>
     ${polling && html`<p class="note">The live stream is down. Commands do not need it: they go to the server directly.</p>`}
+    ${accountShown.value && (kind === 'stop' || kind === 'resume') && html`<label>For <select value=${account} onChange=${(event) => setAccount(event.target.value)}><option value="">all accounts</option>${accounts.value.map((one) => html`<option key=${one.account} value=${one.account}>${one.name} only</option>`)}</select></label>`}
     ${kind === 'stop' ? html`<${StopChoices} prepared=${prepared} busy=${busy} commit=${commit} />` : html`<${ProofForm} action=${kind} prepared=${prepared[kind]} busy=${busy} commit=${commit} />`}
     ${failure && html`<p class="failure" role="alert">${failure} <span>On the machine itself <code>keter halt</code> always works.</span></p>`}`;
 }

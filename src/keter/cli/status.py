@@ -7,7 +7,13 @@ import typer
 
 from keter.cli.access import need_bus
 from keter.cli.output import JsonFlag, run_async, show_json
-from keter.cli.status_accounts import account_facts, account_lines, open_bets, standing_facts
+from keter.cli.status_accounts import (
+    account_facts,
+    account_lines,
+    cause_text,
+    open_bets,
+    standing_facts,
+)
 from keter.domain.trading import betting_word
 from keter.errors import ExitCode, UnavailableError
 
@@ -58,12 +64,13 @@ async def _collect(target: "Target") -> Facts:
         return facts | {"problem": str(e)} | _standing(await _read_standing(settings, None))
     try:
         reports = await _processes_and_queues(bus, settings)
+        standing = await _read_standing(settings, bus)
         return (
             facts
-            | _standing(await _read_standing(settings, bus))
+            | _standing(standing)
             | reports
             | _following(settings, reports)
-            | await _in_force(bus, settings)
+            | await _in_force(bus, settings, standing)
         )
     finally:
         await bus.aclose()
@@ -92,7 +99,7 @@ def _standing(standing: "Standing") -> Facts:
     return standing_facts(standing) | {"revision": state.revision if state else None}
 
 
-async def _in_force(bus: "Bus", settings: "Settings") -> Facts:
+async def _in_force(bus: "Bus", settings: "Settings", standing: "Standing") -> Facts:
     """Return the facts of the run that owns this Redis, and of each of several accounts.
 
     They may differ from the settings on disk.
@@ -102,7 +109,7 @@ async def _in_force(bus: "Bus", settings: "Settings") -> Facts:
     from keter.bus.telemetry.heartbeats import read_heartbeats
 
     record = await read_owner(bus)
-    each = await account_facts(bus, settings, record, await read_heartbeats(bus))
+    each = await account_facts(bus, settings, record, standing, await read_heartbeats(bus))
     accounts = {"accounts": each} if each else {}
     if record is None:
         return accounts | {"armed": False, "settings_differ": []}
@@ -162,11 +169,7 @@ def render(facts: Facts) -> list[str]:
     if facts.get("where"):  # another Keter than that of this folder
         lines.append(f"  {facts['where']}")
     if facts["reason"]:
-        until = f" until {facts['until']:%H:%M:%S} UTC" if facts["until"] else ""
-        lines.append(
-            f"  since {facts['since']:%Y-%m-%d %H:%M:%S} UTC{until}, by {facts['by']}:"
-            f" {facts['reason']}"
-        )
+        lines.append(f"  {cause_text(facts)}")
     if facts.get("following"):
         lines.append(f"  {facts['following']}")
     if facts["problem"]:

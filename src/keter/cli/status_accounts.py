@@ -43,16 +43,24 @@ def open_bets(beats: "Sequence[Heartbeat]", account: str = "") -> int | None:
 
 
 async def account_facts(
-    bus: "Bus", settings: "Settings", record: "OwnerRecord | None", beats: "Sequence[Heartbeat]"
+    bus: "Bus",
+    settings: "Settings",
+    record: "OwnerRecord | None",
+    standing: "Standing",
+    beats: "Sequence[Heartbeat]",
 ) -> list[Facts]:
     """Return the facts of each account of the run; none where there is but one.
 
-    ``record`` says which run owns this Redis. Without one the settings name the accounts.
+    ``record`` says which run owns this Redis, and ``standing`` how trading stands there. Without a
+    record the settings name the accounts.
     """
     accounts = record.run.accounts if record is not None else settings.accounts
     if len(accounts) == 1:
         return []
-    return [await _facts(one, bus, settings, record, beats) for one in accounts]
+    return [
+        standing_facts(standing.of(one.key)) | await _facts(one, bus, settings, record, beats)
+        for one in accounts
+    ]
 
 
 async def _facts(
@@ -65,19 +73,16 @@ async def _facts(
     from keter.bus.state.permissions import read_arming
     from keter.bus.state.risk import RiskBook
     from keter.clock import SystemClock
-    from keter.control.commands import Control
     from keter.domain.days import day_of
     from keter.domain.money import money_text
 
-    clock, key = SystemClock(), account.key
-    control = Control(bus, halt_file=settings.router.halt_file, clock=clock, audit=None)
-    day = (await RiskBook(bus, key).read(day_of(clock.now(), settings.mode.zone))).day
+    key, today = account.key, day_of(SystemClock().now(), settings.mode.zone)
+    day = (await RiskBook(bus, key).read(today)).day
     arming = await read_arming(bus, key, record.run.mark) if record is not None else None
     return {
         "account": key,
         "mode": account.mode.value,
         "currency": account.currency,
-        **standing_facts(await control.standing(key)),
         "armed": arming is not None,
         "open_bets": open_bets(beats, key),
         "pnl_today": money_text(day.pnl_minor) if day is not None else None,
@@ -97,4 +102,11 @@ def account_lines(facts: Sequence[Facts]) -> Iterator[str]:
         if one["stops"]:
             yield f"    stopped by {', '.join(one['stops'])}"
         if one["reason"] and one["state"] != "ACTIVE":
-            yield f"    by {one['by']}: {one['reason']}"
+            yield f"    {cause_text(one)}"
+
+
+def cause_text(facts: Facts) -> str:
+    """Return since when trading stands as it does, until when, by whom and why."""
+    until = f" until {facts['until']:%H:%M:%S} UTC" if facts["until"] else ""
+    since = f"{facts['since']:%Y-%m-%d %H:%M:%S} UTC"
+    return f"since {since}{until}, by {facts['by']}: {facts['reason']}"

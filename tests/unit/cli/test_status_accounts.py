@@ -1,5 +1,6 @@
 """`keter status` over several accounts: a line for each, and none where there is but one."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -34,6 +35,8 @@ def facts(account: str, **changes: Any) -> dict[str, Any]:
         "stops": [],
         "by": None,
         "reason": None,
+        "since": datetime(2026, 11, 21, 11, tzinfo=UTC),
+        "until": None,
         "armed": False,
         "open_bets": 2,
         "pnl_today": "-4.70",
@@ -54,7 +57,7 @@ def test_a_stop_of_one_account_says_who_and_why(state: str) -> None:
     stopped = facts(ALICE, state=state, by="ops", reason="lunch", stops=["HALT file"])
     assert list(account_lines([stopped]))[1:] == [
         "    stopped by HALT file",
-        "    by ops: lunch",
+        "    since 2026-11-21 11:00:00 UTC, by ops: lunch",
     ]
 
 

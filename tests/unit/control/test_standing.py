@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from keter.bus.state.trading import TradingView
 from keter.cli.status import _standing, render
+from keter.cli.status_accounts import standing_facts
 from keter.control.standing import Standing
 from keter.dashboard.snapshot import trading_view
 from keter.domain.trading import TradingMode, TradingState
@@ -71,10 +72,16 @@ def test_of_several_accounts_trading_stands_as_the_one_that_may_bet_most() -> No
     paused = TradingState(TradingMode.PAUSED, "guard", "losing streak", BEGAN, revision=1)
     active = state(TradingMode.ACTIVE)
     both = TradingView(active, trading_enabled=True, global_stop=False, scoped={two: paused})
-    told = _standing(Standing(both, halt_file=False, at=NOON, accounts=(one, two)))
-    assert render({"mode": "DRY", "problem": None, **told}) == [
+    trading = Standing(both, halt_file=False, at=NOON, accounts=(one, two))
+    rest = {"mode": "DRY", "armed": False, "open_bets": None, "pnl_today": None}
+    each = [rest | {"account": name} | standing_facts(trading.of(name)) for name in (one, two)]
+    told = {"mode": "DRY", "problem": None, "accounts": each, **_standing(trading)}
+    assert render(told) == [
         "DRY  ACTIVE",
         "  since 2026-11-21 11:00:00 UTC, by ops: lunch",
+        "  asianodds:one  DRY  ACTIVE",
+        "  asianodds:two  DRY  PAUSED",
+        "    since 2026-11-21 11:00:00 UTC, by guard: losing streak",
     ]
     alone = _standing(Standing(both, halt_file=False, at=NOON, accounts=(two,)))
     assert render({"mode": "DRY", "problem": None, **alone}) == [

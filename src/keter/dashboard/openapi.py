@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from keter import __version__
-from keter.dashboard.models import Problem
+from keter.dashboard.models import AccountQuery, Problem
 from keter.dashboard.routes import Route, Scope
 
 REF = "#/components/schemas/{model}"
@@ -85,6 +85,8 @@ def _refusals(route: Route) -> dict[str, str]:
         }
     if "{" in route.path:
         found["404"] = "There is no such thing."
+    if route.query is not None and issubclass(route.query, AccountQuery):
+        found["404"] = "The account is not of this run, or there is no such thing."
     return found | {str(status): "See the code in the answer." for status in route.errors}
 
 

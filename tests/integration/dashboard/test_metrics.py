@@ -49,7 +49,10 @@ async def seed_everything(console: Console) -> None:
             heart.gauge(gauge, 1)
         heart.error("lost the connection")
         await heart.beat()
-    tracker = Heart(console.bus, process="tracker", worker="tracker", heartbeat_s=30)
+    account = console.settings.account.key
+    tracker = Heart(
+        console.bus, process="tracker", worker="tracker", account=account, heartbeat_s=30
+    )
     tracker.gauge("foreign_open", 0)
     await tracker.beat()
     more = {

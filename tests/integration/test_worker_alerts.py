@@ -84,10 +84,10 @@ async def test_a_feed_that_falls_silent_wakes_somebody_and_only_its_return_ends_
     await first.look(60, *Phase)
     assert await standing(bus) == {}
     await first.look(61, Phase.LIVE, Phase.TODAY)
-    assert await standing(bus) == {"feed_stale:demo:early": "page"}
+    assert await standing(bus) == {"feed_stale:asianodds:demo:early": "page"}
     second = Ingest(bus, settings, clock)
     await second.look(1)
-    assert await standing(bus) == {"feed_stale:demo:early": "page"}, (
+    assert await standing(bus) == {"feed_stale:asianodds:demo:early": "page"}, (
         "to have started again is no good answer"
     )
     await second.look(1, Phase.EARLY)
@@ -105,10 +105,10 @@ async def test_time_outs_in_a_row_wake_somebody_and_only_an_answer_ends_it(
     assert await standing(bus) == {}
     first.source.timeouts_in_a_row = 3
     await first.look(1)
-    assert await standing(bus) == {"venue_timeouts:demo": "page"}
+    assert await standing(bus) == {"venue_timeouts:asianodds:demo": "page"}
     second = Ingest(bus, settings, clock)
     await second.look(1)
-    assert await standing(bus) == {"venue_timeouts:demo": "page"}
+    assert await standing(bus) == {"venue_timeouts:asianodds:demo": "page"}
     await second.look(1, Phase.TODAY)
     assert await standing(bus) == {}
 
@@ -130,7 +130,10 @@ async def early_feed(
         await venue.sleep(wait_s)
         await watch._look()
         seen.append(
-            (venue.clock.monotonic() - start, "feed_stale:demo:early" in await standing(bus))
+            (
+                venue.clock.monotonic() - start,
+                "feed_stale:asianodds:demo:early" in await standing(bus),
+            )
         )
 
     source = AsianOddsSource(venue.client(), venue.clock, venue.stores, sleep=second_by_second)
@@ -171,7 +174,7 @@ async def test_a_refusal_of_an_earlier_life_ends_with_the_first_answer(
     clock = ManualClock(NOW)
     error: Any = type("Refused", (), {"detail": "account suspended"})()
     await Ingest(bus, settings, clock).watch.refused(error)
-    assert await standing(bus) == {"venue_refused:demo": "page"}
+    assert await standing(bus) == {"venue_refused:asianodds:demo": "page"}
     await Ingest(bus, settings, clock).watch.answered()
     assert await standing(bus) == {}
 

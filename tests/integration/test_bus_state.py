@@ -290,7 +290,7 @@ async def test_a_feed_confirms_nothing_that_an_earlier_one_left_behind(bus: Bus)
     assert told is not None
     assert told.confirmed_at == LATER
     assert await read_selections(bus, ACCOUNT, "fb-1", ["ft.ou.2.5.over"]) == [told]
-    assert [facts.began_at for facts in await read_feeds(bus)] == [began_at]
+    assert [facts.began_at for facts in await read_feeds(bus, [ACCOUNT])] == [began_at]
 
 
 async def test_each_account_has_the_prices_of_its_own_feed_and_their_confirmation(
@@ -345,7 +345,8 @@ async def test_a_failed_attempt_leaves_a_feeds_confirmation_alone(bus: Bus) -> N
         {"requested_at": LATER, "confirmed_at": None, "problems": 3, "last_problem": "timeout"},
     )
     await write_feed(bus, ACCOUNT, Phase.EARLY, {"requested_at": NOW})
-    early, live = await read_feeds(bus)
+    await write_feed(bus, OTHER, Phase.EARLY, {"requested_at": NOW})
+    early, live = await read_feeds(bus, [ACCOUNT])
     assert (early.phase, early.confirmed_at, early.known_markets) == (Phase.EARLY, None, None)
     assert (
         live.confirmed_at,

@@ -316,9 +316,8 @@ async def _confirmed_since(bus: Bus, uid: str, before: LatestOdds | None) -> boo
 
 
 async def _all_phases_confirmed(bus: Bus) -> bool:
-    return {feed.phase for feed in await read_feeds(bus) if feed.confirmed_at is not None} == set(
-        Phase
-    )
+    feeds = await read_feeds(bus, [ACCOUNT_KEY])
+    return {feed.phase for feed in feeds if feed.confirmed_at is not None} == set(Phase)
 
 
 def _fair_evidence(decision: Decision) -> dict[str, object]:

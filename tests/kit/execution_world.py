@@ -313,7 +313,7 @@ class ExecutionWorld:
         """
 
         async def look() -> bool:
-            return len(await read_feeds(self.bus)) == len(Phase)
+            return len(await read_feeds(self.bus, [ACCOUNT_KEY])) == len(Phase)
 
         await self.until(look)
 

@@ -135,7 +135,7 @@ class Reader:
             reconciled_at=await last_pass(bus, name),
             heartbeats=await read_heartbeats(bus),
             queues=await depths(bus, [one.key for one in self._whole.accounts]),
-            feeds=await read_feeds(bus),
+            feeds=await read_feeds(bus, [one.key for one in self._whole.accounts]),
             accounts=accounts,
             exposures=(await RiskBook(bus, name).read()).exposures,
             limits=lowered(self.settings.risk, await read_limits(bus, name)),
@@ -157,8 +157,9 @@ class Reader:
     async def missing_books(self) -> list[str]:
         """Return the books that the settings name and no feed shows; none while Redis is away."""
         try:
+            own = [self.settings.account.key]
             async with asyncio.timeout(DEADLINE_S):
-                return missing_books(self.settings, await read_feeds(self._bus))
+                return missing_books(self.settings, await read_feeds(self._bus, own))
         except (KeterError, TimeoutError):
             return []
 

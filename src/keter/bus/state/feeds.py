@@ -1,6 +1,6 @@
 """What each feed last reported: one record per account and phase."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import msgspec
@@ -63,18 +63,20 @@ async def write_feed(bus: Bus, account: str, phase: Phase, fields: Mapping[str, 
     await bus.write_record(key, mapping, index=bus.keys.feeds, life_ms=FEED_MS)
 
 
-async def read_feeds(bus: Bus) -> list[FeedFacts]:
-    """Return every feed of the last day, ordered by account and phase.
+async def read_feeds(bus: Bus, accounts: Collection[str]) -> list[FeedFacts]:
+    """Return every feed of these accounts in the last day, ordered by account and phase.
 
     Raises PoisonedPayloadError for a record that cannot be read.
     """
     keys = await bus.redis.execute_command("ZRANGE", bus.keys.feeds, 0, -1)
-    found = [await bus.redis.read_hash(key.decode()) for key in sorted(keys)]
-    return [
+    hashes = [await bus.redis.read_hash(key.decode()) for key in keys]
+    found = [
         _feed({name: value.decode() for name, value in fields.items()})
-        for fields in found
+        for fields in hashes
         if fields
     ]
+    own = [feed for feed in found if feed.account in accounts]
+    return sorted(own, key=lambda feed: (feed.account, feed.phase.value))
 
 
 def _feed(fields: dict[str, str]) -> FeedFacts:

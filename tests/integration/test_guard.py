@@ -28,6 +28,7 @@ from keter.bus.state.risk import RiskBook, put_bet
 from keter.bus.state.risk_state import RiskState
 from keter.bus.state.trading import TradingView, change_trading, read_trading
 from keter.bus.telemetry.alerts import read_alerts
+from keter.bus.telemetry.audit import counts_of
 from keter.clock import ManualClock
 from keter.control.base import Operator
 from keter.control.commands import Control
@@ -79,7 +80,7 @@ class Desk:
         """Return the counter that a signal ended on, and the approval if there was one."""
         signal = signal or a_signal(at=self.clock.now())
         handled = await self.guard.handle(Item(signal.queue_key, encode(signal)))
-        return next(iter(handled.counts)), approval(handled)
+        return next(iter(counts_of(handled.counts))), approval(handled)
 
     async def trading(self) -> TradingView:
         return await read_trading(self.bus, self.clock.now(), [self.settings.account.key])
@@ -1160,7 +1161,7 @@ async def test_a_signal_of_an_account_that_is_not_of_the_run_is_refused_and_coun
     async with desk_of_two(redis_url, tmp_path) as here:
         signal = a_signal(account=ACCOUNT)
         handled = await here.guard.handle(Item(signal.queue_key, encode(signal)))
-        assert (handled.counts, handled.outputs) == ({"guard:other_run": 1}, [])
+        assert (counts_of(handled.counts), handled.outputs) == ({"guard:other_run": 1}, [])
         (decision,) = [decode(Decision, entry) for entry in handled.audit]
         assert decision.verdict.reason is Reason.OTHER_RUN
         for account in (FIRST, SECOND):

@@ -17,7 +17,7 @@ from keter.venues.asianodds.factory import OpenVenue, Stores
 from keter.venues.asianodds.simulator.config import DEMO_ACCOUNT, ProtocolConfig
 from keter.venues.asianodds.simulator.server import Sandbox
 from keter.venues.asianodds.stores import Session
-from tests.integration.asianodds.conftest import OpenAccount, OpenSandbox
+from tests.integration.asianodds.conftest import OpenAccount, OpenSandbox, settings_of
 from tests.integration.asianodds.test_feed import each_phase, follow
 from tests.kit.support import eventually
 
@@ -230,8 +230,9 @@ async def test_processes_share_one_session_and_its_throttles_through_redis(
         prices = await a_market(owner)
         order = await an_order(follower, prices)
         assert sandbox.house.calls["login"] == 1
-        assert await ThrottleStore(ours).take("SANDBOX", "feed:early", 60) > 0
-        assert await ThrottleStore(theirs).take("SANDBOX", "feed:early", 60) > 0
+        name = settings_of(sandbox).account.key
+        assert await ThrottleStore(ours).take(name, "feed:early", 60) > 0
+        assert await ThrottleStore(theirs).take(name, "feed:early", 60) > 0
         sandbox.house.sessions.kill(DEMO_ACCOUNT.user)
         placement = await follower.venue.place(order)
         assert (placement.outcome, placement.kind) == (PlaceOutcome.NOT_SENT, "session")

@@ -206,11 +206,11 @@ def _tennis_count(market: SportMarket, score: TennisScore) -> Pair:
 
 
 def _is_passed(market: SportMarket, score: MatchScore) -> bool:
-    """Return whether over has won already, whatever would have followed."""
+    """Return whether over has won by the score that counts, whatever would have followed."""
     if market.rule.family != MarketKind.OVER_UNDER:
         return False
     try:
-        so_far = score.runs if isinstance(score, BaseballScore) else counted(market, score)
+        so_far = counted(market, score)
     except ValueError:
         return False
     return 4 * sum(so_far) - (market.line_q or 0) >= 2

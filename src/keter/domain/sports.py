@@ -23,9 +23,11 @@ from keter.domain.sports_scores import (
 )
 from keter.errors import KeterError
 
+_NOWHERE = r"(?!)"  # matches no text
+
 
 class UnmodelledSportError(KeterError, ValueError):
-    """A sport for which no bet may be judged or settled, because its rules are not modelled."""
+    """A sport whose rules are not modelled: no bet on it may be judged or settled."""
 
 
 class HandicapRule(StrEnum):
@@ -69,10 +71,7 @@ class LineModel(StrEnum):
 
 
 class SportKind(msgspec.Struct, frozen=True):
-    """A market kind of a sport.
-
-    ``text`` stands in market ids, ``family`` says how it is settled, ``unit`` what it counts.
-    """
+    """A market kind: its text in ids, how it is settled (``family``), and what it counts."""
 
     text: str
     family: MarketKind
@@ -103,8 +102,8 @@ class Sport(msgspec.Struct, frozen=True):
     outcome_space: OutcomeSpace
     handicap_in_play: HandicapRule
     line_model: LineModel
-    noise_words: str = ""
-    row_marks: str = ""
+    noise_words: str = _NOWHERE
+    row_marks: str = _NOWHERE
 
     @property
     def name(self) -> str:
@@ -129,11 +128,8 @@ class Sport(msgspec.Struct, frozen=True):
 
     def is_noise(self, league: str, home: str, away: str) -> bool:
         """Return whether any name suggests that a row is not the match itself."""
-        if self.row_marks:
-            home, away = (_pattern(self.row_marks).sub("", team) for team in (home, away))
-        if noise.is_noise(league, home, away):
-            return True
-        return bool(self.noise_words) and any(
+        home, away = (_pattern(self.row_marks).sub("", team) for team in (home, away))
+        return noise.is_noise(league, home, away) or any(
             _pattern(self.noise_words).search(name) for name in (league, home, away)
         )
 

@@ -1,8 +1,8 @@
 """The exact result of a bet in every sport, and when it is void.
 
 The arithmetic is that of ``settlement``: here stands only which numbers it is done on. Every void
-rule has its source in ``docs/sports.md``; where books differ, HouseRules holds the choice and its
-default is Pinnacle's, the sharp book that prices are measured against.
+rule has its source in ``docs/sports.md``. Where books differ, HouseRules holds the choice; its
+default is Pinnacle's, against whose prices value is measured.
 """
 
 from decimal import Decimal

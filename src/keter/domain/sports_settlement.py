@@ -188,7 +188,8 @@ def _is_official(market: SportMarket, score: BaseballScore, rules: HouseRules) -
         needs_full = family == MarketKind.OVER_UNDER
         return score.full_innings >= FIRST_FIVE if needs_full else score.went(FIRST_FIVE)
     is_moneyline = family == MarketKind.MONEY_LINE
-    return score.went(rules.official_innings if is_moneyline else score.scheduled)
+    fewer = min(rules.official_innings, score.scheduled)
+    return score.went(fewer if is_moneyline else score.scheduled)
 
 
 def _tennis_count(market: SportMarket, score: TennisScore) -> Pair:

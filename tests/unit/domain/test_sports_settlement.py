@@ -457,6 +457,10 @@ def test_books_differ_on_when_a_baseball_money_line_is_official() -> None:
     rules = HouseRules(official_innings=9)
     assert bet("bs", "ft.ml.home", SIX, rules=rules) == VOID
     assert bet("bs", "ft.ml.home", NINE, rules=rules).state is BetState.WON
+    # A game of seven that is called in its eighth has gone all the innings it has.
+    of_seven = BaseballScore((1,) * 7, (1,) * 7 + (0,), scheduled=7, ending=STOPPED)
+    assert bet("bs", "ft.ou.13.5.over", of_seven, rules=rules).state is BetState.WON
+    assert bet("bs", "ft.ml.home", of_seven, rules=rules).state is BetState.PUSHED
 
 
 def test_another_starting_pitcher_voids_every_bet_unless_action_was_agreed() -> None:

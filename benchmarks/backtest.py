@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from keter.domain.markets import MarketKind
+from keter.domain.market_kinds import MarketKind
 from keter.replay.backtest import Backtest, Rules, run
 from keter.replay.football import csv_files
 from keter.replay.performance import performance

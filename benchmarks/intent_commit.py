@@ -22,7 +22,8 @@ from pathlib import Path
 from keter.bus.codec import encode
 from keter.clock import SystemClock
 from keter.domain.bets import BetState, Intent, reference_of
-from keter.domain.markets import Outcome, parse_market
+from keter.domain.market_kinds import Outcome
+from keter.domain.markets import parse_market
 from keter.domain.trading import ExecutionMode
 from keter.ledger import Ledger, open_ledger
 
@@ -45,7 +46,7 @@ def an_intent(number: int, fence: int) -> Intent:
         "Home",
         "Away",
         now + timedelta(hours=2),
-        parse_market("ft.ou.2.5"),
+        parse_market("fb", "ft.ou.2.5"),
         Outcome.OVER,
         1000,
         "2.05",

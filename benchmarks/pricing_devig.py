@@ -26,9 +26,11 @@ from unittest import mock
 import numpy as np
 from numpy.typing import NDArray
 
-from keter.domain.markets import Event, Market, MarketKind, Period, Phase
+from keter.domain.market_kinds import MarketKind
+from keter.domain.markets import Event, Market, Phase
 from keter.domain.quotes import BookPrices, MarketUpdate, VenueRef
 from keter.domain.signals import ValidatedMarket
+from keter.domain.sports import FULL_TIME, HALF_TIME
 from keter.pricing.kernels import devig_array
 from keter.pricing.margin import METHODS, fair
 from keter.pricing.selection import Inputs, fair_once, price
@@ -185,16 +187,16 @@ def snapshot(
         event = Event(
             f"fb-20260221-a{number}-v-b{number}", "fb", "LEAGUE", "A", "B", NOW + timedelta(hours=3)
         )
-        for period in Period:
+        for period in (FULL_TIME, HALF_TIME):
             of_period = [validated(event, market, rng) for market in lines(period)]
             work += [(one, (of_period[0],)) for one in of_period]
     return work
 
 
-def lines(period: Period) -> list[Market]:
+def lines(period: str) -> list[Market]:
     handicaps = [Market(period, MarketKind.ASIAN_HANDICAP, q) for q in (-2, -1, 0)]
     totals = [Market(period, MarketKind.OVER_UNDER, q) for q in (9, 10, 11)]
-    return [Market(period, MarketKind.ONE_X_TWO), *handicaps, *totals]
+    return [Market(period, MarketKind.ONE_X_TWO, None), *handicaps, *totals]
 
 
 def validated(event: Event, market: Market, rng: np.random.Generator) -> ValidatedMarket:
@@ -240,6 +242,7 @@ def gate(matches: int, rounds: int) -> None:
                     market.update.market.market_id,
                     line_from_score(market),
                     pool_inputs(market, rules, NOW, half_life),
+                    None,
                 )
             )
 
@@ -247,7 +250,7 @@ def gate(matches: int, rounds: int) -> None:
     with mock.patch.object(edge, "_cannot_reach_min_ev", lambda *_: []):
         exhaustive = fastest(judge, rounds)
     quotes = [
-        (list(book.odds), rules.devig_method(market.update.market.kind))
+        (list(book.odds), rules.devig_method(market.update.market.family))
         for market, _ in work
         for book in market.books[:3]
     ]

@@ -7,9 +7,11 @@ from typing import Any
 
 from scripts.vectors.registry import Inputs, category, given, number, numbers
 
-from keter.domain.markets import SIDES, Market, MarketKind, Outcome, Period, parse_line
+from keter.domain.market_kinds import SIDES, MarketKind, Outcome
+from keter.domain.markets import Market, parse_line
 from keter.domain.odds import exact
-from keter.domain.settlement import RESULT_STATES, result_halves, settle, unit_profit
+from keter.domain.settlement import RESULT_STATES, result_halves, settle_count, unit_profit
+from keter.domain.sports import FULL_TIME
 from keter.errors import IncompleteMarketError
 from keter.pricing.goals import (
     GoalModel,
@@ -36,10 +38,10 @@ def market_of(kind: str, side: str, line: Any = None) -> tuple[Market, Outcome]:
     """
     made = MarketKind(kind)
     if made in {MarketKind.ONE_X_TWO, MarketKind.MONEY_LINE}:
-        return Market(Period.FULL_TIME, made), Outcome(side)
+        return Market(FULL_TIME, made, None), Outcome(side)
     quarters = parse_line(str(line))
     mirrored = made is MarketKind.ASIAN_HANDICAP and side == "away"
-    return Market(Period.FULL_TIME, made, -quarters if mirrored else quarters), Outcome(side)
+    return Market(FULL_TIME, made, -quarters if mirrored else quarters), Outcome(side)
 
 
 def kind_of(inputs: Inputs) -> str:
@@ -73,7 +75,7 @@ def check_settlement(inputs: Inputs, expected: Any, tolerance: float) -> Mapping
 
 def void(market: Market, side: Outcome, inputs: Inputs) -> Mapping[str, Any]:
     """Return a match without a result."""
-    made = settle(market, side, final=None, odds=exact(given(inputs, "odds", 2)), stake_minor=1)
+    made = settle_count(market, side, None, odds=exact(given(inputs, "odds", 2)), stake_minor=1)
     stake = exact(given(inputs, "stake", 1))
     return {"result": made.state.lower(), "unit": 0, "profit": made.profit_minor, "return": stake}
 

@@ -12,8 +12,10 @@ from scripts.vectors.lines import RESULT_NAMES
 from scripts.vectors.prices import method_of
 from scripts.vectors.registry import Inputs, category, given, number
 
-from keter.domain.markets import Market, MarketKind, Outcome, Period, parse_line
+from keter.domain.market_kinds import MarketKind, Outcome
+from keter.domain.markets import Market, parse_line
 from keter.domain.settlement import result_halves, unit_profit
+from keter.domain.sports import FULL_TIME
 from keter.pricing import analytics
 from keter.pricing.devigging import devig
 from keter.pricing.margin import fair
@@ -97,7 +99,7 @@ def check_ah(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, An
             continue
         matches += 1
         line_q, close_q = parse_line(row["AHh"]), parse_line(row["AHCh"])
-        market = Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, line_q)
+        market = Market(FULL_TIME, MarketKind.ASIAN_HANDICAP, line_q)
         for i, p in enumerate(devig(sharp, method)):
             if best[i] * p - 1 < threshold - LOSS_FREE:
                 continue

@@ -5,7 +5,7 @@ from typing import Any
 
 from scripts.vectors.registry import Inputs, category, given, number, numbers, plain
 
-from keter.domain.markets import SIDES, MarketKind
+from keter.domain.market_kinds import SIDES, MarketKind
 from keter.domain.odds import OddsFormat, StakeConvention, convert, opposing, stake_meaning
 from keter.errors import IncompleteMarketError, NoSolutionError
 from keter.pricing import analytics

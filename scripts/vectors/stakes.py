@@ -8,7 +8,7 @@ from typing import Any
 from scripts.vectors.lines import kind_of, market_of, model_of
 from scripts.vectors.registry import Inputs, category, given, number, numbers
 
-from keter.domain.markets import Outcome
+from keter.domain.market_kinds import Outcome
 from keter.domain.odds import convert, exact
 from keter.pricing import arbitrage as arb
 from keter.pricing import ladders, making, matched, staking

@@ -17,7 +17,8 @@ from keter.bus.state.risk import AccountDay, Booking, RiskBook, put_bet, rebuild
 from keter.bus.state.risk_state import RiskState
 from keter.clock import SystemClock
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
-from keter.domain.markets import Outcome, parse_market
+from keter.domain.market_kinds import Outcome
+from keter.domain.markets import parse_market
 from keter.domain.verdicts import Reason
 from tests.kit.execution import ACCOUNT
 from tests.kit.support import RedisServer, eventually
@@ -34,7 +35,7 @@ def reservation(
         decision_id=decision_id,
         event_uid=EVENT,
         league="League",
-        market=parse_market("ft.1x2"),
+        market=parse_market("fb", "ft.1x2"),
         side=Outcome.HOME,
         stake_minor=stake,
         odds="2.10",

@@ -45,9 +45,11 @@ from keter.bus.telemetry.heartbeats import Heart, read_heartbeats
 from keter.clock import ManualClock
 from keter.domain.alerts import Alert
 from keter.domain.feed import CapturedAnswer, EventScore
-from keter.domain.markets import Event, Market, MarketKind, Period, Phase, parse_market
+from keter.domain.market_kinds import MarketKind
+from keter.domain.markets import Event, Market, Phase, parse_market
 from keter.domain.quotes import BookPrices, MarketUpdate, Score, VenueRef
 from keter.domain.signals import Decision
+from keter.domain.sports import FULL_TIME
 from keter.domain.tickets import AccountSnapshot
 from keter.domain.trading import TradingMode, TradingState
 from keter.domain.verdicts import Reason, accept
@@ -222,7 +224,7 @@ def update(
         "t",
         ACCOUNT,
         event,
-        parse_market(market),
+        parse_market("fb", market),
         Phase.TODAY,
         VenueRef("ao", "k"),
         books,
@@ -244,7 +246,7 @@ async def test_odds_are_kept_per_selection_with_every_book_that_prices_it(bus: B
         ("SBO", 1.95, "1.95"),
     ]
     assert [price.book for price in under.prices] == ["PIN"]
-    assert (over.market, over.side.value) == (parse_market("ft.ou.2.5"), "over")
+    assert (over.market, over.side.value) == (parse_market("fb", "ft.ou.2.5"), "over")
     assert await read_odds(bus, ACCOUNT, "fb-2", "ft.ou.2.5.over") is None
 
 
@@ -316,7 +318,9 @@ async def test_each_account_has_the_prices_of_its_own_feed_and_their_confirmatio
 async def test_removed_markets_leave_no_price(bus: Bus) -> None:
     await write_odds(bus, [update(), update(market="ft.ah.-0.75")])
     await remove_odds(
-        bus, ACCOUNT, [("fb-1", parse_market("ft.ou.2.5")), ("fb-nobody", parse_market("ft.1x2"))]
+        bus,
+        ACCOUNT,
+        [("fb-1", parse_market("fb", "ft.ou.2.5")), ("fb-nobody", parse_market("fb", "ft.1x2"))],
     )
     assert await read_odds(bus, ACCOUNT, "fb-1", "ft.ou.2.5.over") is None
     assert await bus.redis.dbsize() == 2
@@ -324,7 +328,7 @@ async def test_removed_markets_leave_no_price(bus: Bus) -> None:
 
 
 async def test_thousands_of_odds_are_written_in_several_round_trips(bus: Bus) -> None:
-    markets = [Market(Period.FULL_TIME, MarketKind.OVER_UNDER, line) for line in range(1, 700)]
+    markets = [Market(FULL_TIME, MarketKind.OVER_UNDER, line) for line in range(1, 700)]
     await write_odds(bus, [msgspec.structs.replace(update(), market=market) for market in markets])
     assert await bus.redis.dbsize() == 2 * 699
     await remove_odds(bus, ACCOUNT, [("fb-1", market) for market in markets])

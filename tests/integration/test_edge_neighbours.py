@@ -34,7 +34,7 @@ PIN = prices("PIN", 1.95, 1.97)
 
 
 def on(market_id: str, *books: BookPrices) -> MarketUpdate:
-    return an_update(*books, market=parse_market(market_id))
+    return an_update(*books, market=parse_market("fb", market_id))
 
 
 TOTAL = on("ft.ou.2.5", PIN, VALUE)

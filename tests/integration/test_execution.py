@@ -24,7 +24,8 @@ from keter.bus.telemetry.alerts import read_alerts
 from keter.domain.bets import Bet, BetState
 from keter.domain.exposure import Exposure, ExposureStatus
 from keter.domain.feed import EventScore
-from keter.domain.markets import Outcome, Phase, event_uid
+from keter.domain.market_kinds import Outcome
+from keter.domain.markets import Phase, event_uid
 from keter.domain.orders import Placement, PlacementQuote, PlaceOrder, PlaceOutcome
 from keter.domain.quotes import BookPrices, Score
 from keter.domain.signals import ApprovedSignal, Decision

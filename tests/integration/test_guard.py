@@ -34,7 +34,8 @@ from keter.control.base import Operator
 from keter.control.commands import Control
 from keter.domain.bets import BetState
 from keter.domain.exposure import Exposure, ExposureStatus
-from keter.domain.markets import Event, Outcome, parse_market
+from keter.domain.market_kinds import Outcome
+from keter.domain.markets import Event, parse_market
 from keter.domain.quotes import MarketUpdate
 from keter.domain.signals import ApprovedSignal, ConfirmedSignal, Decision
 from keter.domain.tickets import AccountSnapshot
@@ -961,7 +962,7 @@ async def _all_judged(bus: Bus) -> bool:
 
 def _values_of(event: Event) -> list[ConfirmedSignal]:
     """Three lines of one match, worth more and more."""
-    markets = [parse_market(f"ft.ou.{line}") for line in ("2.25", "2.5", "2.75")]
+    markets = [parse_market("fb", f"ft.ou.{line}") for line in ("2.25", "2.5", "2.75")]
     made = [a_signal(event=event, offers={"IBC": odds}) for odds in (2.15, 2.25, 2.35)]
     moved = [
         msgspec.structs.replace(one.update, market=market)

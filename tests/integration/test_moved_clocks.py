@@ -25,7 +25,8 @@ from keter.clock import ManualClock
 from keter.control.base import Operator
 from keter.control.commands import Control
 from keter.domain.exposure import Exposure, ExposureStatus
-from keter.domain.markets import Outcome, parse_market
+from keter.domain.market_kinds import Outcome
+from keter.domain.markets import parse_market
 from keter.domain.runs import OwnerRecord, Run
 from keter.domain.signals import check_age
 from keter.domain.tickets import AccountSnapshot
@@ -107,7 +108,7 @@ def reservation(decision_id: str) -> Exposure:
         decision_id=decision_id,
         event_uid="event",
         league="League",
-        market=parse_market("ft.1x2"),
+        market=parse_market("fb", "ft.1x2"),
         side=Outcome.HOME,
         stake_minor=1_000,
         odds="2.10",

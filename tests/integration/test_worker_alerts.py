@@ -32,10 +32,12 @@ from tests.unit.venues.asianodds.test_source import SPOILT, FeedVenue
 
 pytestmark = pytest.mark.redis
 SHARPS = (prices("PIN", 1.95, 1.97), prices("SBO", 1.95, 1.97))
-TOTAL = parse_market("ft.ou.2.5")
+TOTAL = parse_market("fb", "ft.ou.2.5")
 VALUE = an_update(*SHARPS, prices("IBC", 2.30, 1.70), market=TOTAL)
 NO_VALUE = an_update(*SHARPS, prices("IBC", 1.90, 1.90), market=TOTAL)
-OTHER_NO_VALUE = an_update(*SHARPS, prices("IBC", 1.90, 1.90), market=parse_market("ft.ou.3.5"))
+OTHER_NO_VALUE = an_update(
+    *SHARPS, prices("IBC", 1.90, 1.90), market=parse_market("fb", "ft.ou.3.5")
+)
 
 
 @dataclass

@@ -24,11 +24,13 @@ from keter.clock import ManualClock, SystemClock
 from keter.domain.alerts import Alert
 from keter.domain.bets import Bet, BetState, Intent
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
-from keter.domain.markets import Event, Market, MarketKind, Outcome, Period, Phase, event_uid
+from keter.domain.market_kinds import MarketKind, Outcome
+from keter.domain.markets import Event, Market, Phase, event_uid
 from keter.domain.processes import OF_AN_ACCOUNT
 from keter.domain.quotes import BookPrices, MarketUpdate, VenueRef
 from keter.domain.runs import NOBODY, RunMark
 from keter.domain.signals import Decision
+from keter.domain.sports import FULL_TIME, HALF_TIME
 from keter.domain.tickets import AccountSnapshot
 from keter.domain.trading import (
     CommandAction,
@@ -52,10 +54,10 @@ FIXTURES = (
     ("Italy - Serie A", "Roma", "Lazio"),
 )
 MARKETS = (
-    (Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, -3), Outcome.HOME),
-    (Market(Period.FULL_TIME, MarketKind.OVER_UNDER, 10), Outcome.OVER),
-    (Market(Period.FULL_TIME, MarketKind.ONE_X_TWO), Outcome.AWAY),
-    (Market(Period.HALF_TIME, MarketKind.ASIAN_HANDICAP, 1), Outcome.AWAY),
+    (Market(FULL_TIME, MarketKind.ASIAN_HANDICAP, -3), Outcome.HOME),
+    (Market(FULL_TIME, MarketKind.OVER_UNDER, 10), Outcome.OVER),
+    (Market(FULL_TIME, MarketKind.ONE_X_TWO, None), Outcome.AWAY),
+    (Market(HALF_TIME, MarketKind.ASIAN_HANDICAP, 1), Outcome.AWAY),
 )
 OUTCOMES = (
     (BetState.RUNNING, None),

@@ -18,11 +18,11 @@ from keter.bus.state.ownership import claim
 from keter.clock import SystemClock
 from keter.domain.accounts import Account, AccountId
 from keter.domain.bets import BetState, Intent, reference_of
-from keter.domain.markets import Event, Market, Outcome, Phase, event_uid, parse_market
+from keter.domain.market_kinds import Outcome
+from keter.domain.markets import Event, Market, Phase, event_uid, parse_market
 from keter.domain.orders import Placement, PlacementQuote, PlaceOrder, PlaceOutcome, QuoteRequest
 from keter.domain.quotes import BookPrices, MarketUpdate, Score, VenueRef
 from keter.domain.runs import OwnerRecord, Run, RunMark
-from keter.domain.settlement import settle
 from keter.domain.signals import ApprovedSignal, ConfirmedSignal, ValidatedMarket
 from keter.domain.tickets import AccountSnapshot, Ticket, TicketStatus
 from keter.domain.trading import ExecutionMode
@@ -35,6 +35,7 @@ from keter.strategies.value.edge import evaluate
 from keter.strategies.value.settings import EdgeSettings
 from keter.venues.asianodds.limits import CAPABILITY
 from keter.venues.base import Capability
+from tests.kit.settling import settle
 
 NOW = datetime(2026, 2, 21, 12, tzinfo=UTC)
 
@@ -45,7 +46,7 @@ def an_account(name: str, mode: ExecutionMode = ExecutionMode.DRY) -> Account:
 
 USER = "TESTER"
 ACCOUNT = f"asianodds:{USER}"
-TOTALS = parse_market("ft.ou.2.5")
+TOTALS = parse_market("fb", "ft.ou.2.5")
 EDGE = EdgeSettings()
 LIVE_RUN = Run(
     "live-run",

@@ -2,13 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 
-from keter.domain.markets import Event, Market, MarketKind, Outcome, Period, Phase, event_uid
+from keter.domain.market_kinds import MarketKind, Outcome
+from keter.domain.markets import Event, Market, Phase, event_uid
 from keter.domain.quotes import BookPrices, MarketUpdate, Score, VenueRef
 from keter.domain.signals import ConfirmedSignal, FairPrice, Offer
+from keter.domain.sports import FULL_TIME
 
 NOW = datetime(2026, 2, 21, 12, tzinfo=UTC)
 ACCOUNT = "asianodds:demo"  # that of the workbench's settings too
-RESULT = Market(Period.FULL_TIME, MarketKind.ONE_X_TWO)
+RESULT = Market(FULL_TIME, MarketKind.ONE_X_TWO, None)
 
 
 def an_event(

@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 
 from keter.clock import ManualClock
-from keter.domain.markets import Market, Outcome
+from keter.domain.market_kinds import Outcome
+from keter.domain.markets import Market
 from keter.domain.tickets import AccountSnapshot, Ticket
 from keter.venues.asianodds.client import checked
 from keter.venues.asianodds.lenient_json import read_rows

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from keter.domain.limits import LIVE_LIMITS
-from keter.domain.markets import MarketKind
+from keter.domain.market_kinds import MarketKind
 from keter.domain.trading import ExecutionMode
 from keter.errors import ConfigurationError, ExitCode, UsageError
 from keter.pricing.margin import METHODS

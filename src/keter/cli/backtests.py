@@ -10,7 +10,7 @@ from keter.cli.output import JsonFlag, show_json, write_file
 from keter.cli.progress import reading
 from keter.cli.replays import FILLED_AS_SEEN, read_answers, recorded_files
 from keter.cli.reports import show_performance
-from keter.domain.markets import MarketKind
+from keter.domain.market_kinds import MarketKind
 from keter.errors import ConfigurationError, UsageError
 from keter.replay.football import AVERAGES, BOOKS, EXCHANGES, OPTIMISTIC, Moment
 

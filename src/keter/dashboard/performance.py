@@ -30,7 +30,7 @@ def grouping(by: str, zone: tzinfo) -> Callable[[Bet], str]:
     found: dict[str, Callable[[Bet], str]] = {
         "book": lambda bet: bet.book or bet.intent.book,
         "sport": lambda bet: sport_text(bet.intent.event_uid),
-        "market": lambda bet: f"{KIND_TEXT[bet.intent.market.kind]}, {bet.intent.market.period}",
+        "market": lambda bet: f"{KIND_TEXT[bet.intent.market.family]}, {bet.intent.market.period}",
         "league": lambda bet: bet.intent.league,
         "edge": lambda bet: edge_band(bet.intent.ev_pct),
         "day": lambda bet: day_of(bet.settled_at or bet.updated_at, zone),

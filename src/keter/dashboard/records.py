@@ -144,7 +144,7 @@ def matches(bet: Bet, query: models.OrdersQuery) -> bool:
     return (
         (query.book is None or query.book.lower() == (bet.book or intent.book).lower())
         and (query.sport is None or sport_text(intent.event_uid) == query.sport)
-        and (query.market is None or intent.market.kind.value == query.market)
+        and (query.market is None or intent.market.family == query.market)
         and (query.min_ev is None or intent.ev_pct >= query.min_ev)
         and (query.text is None or query.text.lower() in words)
     )

@@ -129,7 +129,7 @@ def _exposure_row(exposure: Exposure, names: Names) -> models.ExposureRow:
         event_uid=exposure.event_uid,
         event_text=_event(exposure.event_uid, names),
         league=exposure.league,
-        selection_text=selection_text(exposure.selection_id, home, away)
+        selection_text=selection_text(exposure.event_uid, exposure.selection_id, home, away)
         if exposure.selection_id
         else "unreadable ticket",
         stake=money_text(exposure.stake_minor),
@@ -164,7 +164,7 @@ def hold_row(
         action=action,
         key=key,
         event_text=event,
-        selection_text=selection_text(selection_id, home, away)
+        selection_text=selection_text(uid, selection_id, home, away)
         if selection_id is not None
         else None,
         why=why,

@@ -7,7 +7,7 @@ from keter.bus.state.odds import LatestOdds, LatestPrice, read_odds
 from keter.dashboard.models import Tick
 from keter.dashboard.views import odds_text, selection_text
 from keter.domain.bets import Bet
-from keter.domain.markets import parse_selection
+from keter.domain.markets import stored_selection
 from keter.domain.signals import Decision
 
 SHOWN = 12
@@ -17,12 +17,12 @@ def watched(decisions: Iterable[Decision], bets: Iterable[Bet]) -> list[tuple[st
     """Return up to SHOWN selections (event_uid, selection_id), those judged last first."""
     seen = dict.fromkeys((decision.event_uid, decision.selection_id) for decision in decisions)
     seen |= dict.fromkeys((bet.intent.event_uid, bet.intent.selection_id) for bet in bets)
-    return [pair for pair in seen if _is_selection(pair[1])][:SHOWN]
+    return [pair for pair in seen if _is_selection(*pair)][:SHOWN]
 
 
-def _is_selection(selection_id: str) -> bool:
+def _is_selection(event_uid: str, selection_id: str) -> bool:
     try:
-        parse_selection(selection_id)
+        stored_selection(event_uid, selection_id)
     except ValueError:
         return False
     return True
@@ -58,7 +58,7 @@ class Ticker:
             event_uid=pair[0],
             event_text=f"{latest.event.home} v {latest.event.away}",
             selection_id=pair[1],
-            selection_text=selection_text(pair[1], latest.event.home, latest.event.away),
+            selection_text=selection_text(pair[0], pair[1], latest.event.home, latest.event.away),
             book=best.book,
             odds=odds,
             previous=previous,

@@ -7,9 +7,11 @@ from typing import Any
 
 from keter.dashboard.models import Beat, BetRow, SeriesPoint, SignalRow, Snapshot, StatusAnswer
 from keter.domain.bets import SETTLED, Bet, BetState
-from keter.domain.markets import Market, MarketKind, Outcome, Period, line_text, parse_selection
+from keter.domain.market_kinds import MarketKind, Outcome
+from keter.domain.markets import Market, line_text, sport_code, stored_selection
 from keter.domain.money import money_text
 from keter.domain.signals import Decision
+from keter.domain.sports import SPORTS
 from keter.domain.trading import ExecutionMode, TradingMode, betting_word
 from keter.domain.verdicts import Reason
 
@@ -19,20 +21,21 @@ KIND_TEXT = {
     MarketKind.OVER_UNDER: "Over/under",
     MarketKind.MONEY_LINE: "Money line",
 }
-SPORT_TEXT = {
-    "fb": "football",
-    "bb": "basketball",
-    "te": "tennis",
-    "af": "American football",
-    "mm": "martial arts",
-}
+# Sports that are not modelled: an account may have bets on them that are not ours.
+OTHER_SPORT_TEXT = {"af": "American football", "mm": "martial arts"}
 DESCRIPTIONS = {reason.value: reason.description for reason in Reason}
 ACCEPTED = SETTLED | {BetState.PENDING, BetState.RUNNING}
 
 
 def market_text(market: Market) -> str:
     """Return the market in words, as ``Over/under, half time``; the line goes with the side."""
-    return f"{KIND_TEXT[market.kind]}{', half time' if market.period is Period.HALF_TIME else ''}"
+    words = [KIND_TEXT[market.family]]
+    if market.kind != market.family:  # the sport has several of the kind: say what it counts
+        words.append(market.unit.value)
+    period = market.of.period(market.period)
+    if period is not market.of.periods[0]:
+        words.append(period.name)
+    return ", ".join(words)
 
 
 def side_text(market: Market, side: Outcome, home: str, away: str) -> str:
@@ -42,16 +45,16 @@ def side_text(market: Market, side: Outcome, home: str, away: str) -> str:
     if side is Outcome.DRAW:
         return "Draw"
     name = home if side is Outcome.HOME else away
-    if market.kind is not MarketKind.ASIAN_HANDICAP or market.line_q is None:
+    if market.family is not MarketKind.ASIAN_HANDICAP or market.line_q is None:
         return name
     own = market.line_q if side is Outcome.HOME else -market.line_q
     return f"{name} {'+' if own > 0 else ''}{line_text(own)}"
 
 
-def selection_text(selection_id: str, home: str, away: str) -> str:
+def selection_text(event_uid: str, selection_id: str, home: str, away: str) -> str:
     """Return the selection of an id in words; the id itself when it cannot be read."""
     try:
-        market, side = parse_selection(selection_id)
+        market, side = stored_selection(event_uid, selection_id)
     except ValueError:
         return selection_id
     return f"{side_text(market, side, home, away)}, {market_text(market)}"
@@ -74,8 +77,9 @@ def sport_text(event_uid: str) -> str:
 
     A sport without a word here is returned as its code.
     """
-    code = event_uid.partition("-")[0]
-    return SPORT_TEXT.get(code, code)
+    code = sport_code(event_uid)
+    sport = SPORTS.get(code)
+    return sport.name if sport is not None else OTHER_SPORT_TEXT.get(code, code)
 
 
 def reason_text(code: str | None) -> str | None:
@@ -162,7 +166,7 @@ def signal_row(decision: Decision) -> SignalRow:
         event_uid=decision.event_uid,
         event_text=f"{home} v {away}" if named else event_text(decision.event_uid),
         selection_id=decision.selection_id,
-        selection_text=selection_text(decision.selection_id, home, away),
+        selection_text=selection_text(decision.event_uid, decision.selection_id, home, away),
         accepted=decision.verdict.accepted,
         reason=decision.verdict.reason.value,
         reason_text=decision.verdict.reason.description,

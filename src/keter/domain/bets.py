@@ -6,7 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
-from keter.domain.markets import Market, Outcome
+from keter.domain.market_kinds import Outcome
+from keter.domain.markets import Market
 from keter.domain.trading import ExecutionMode
 from keter.errors import IllegalTransitionError
 

@@ -1,5 +1,8 @@
 """Open risk: what a bet or a reservation may lose, alone and together with the others of its event.
 
+Football's bets are laid over one grid of scores. In other sports only the outcomes of one market
+exclude each other here, and what its markets may lose is added up: never too little.
+
 A win never covers another bet's loss here, because any bet may still be refused or made void. So
 the worst case counts each bet only at the scores where it loses. It is the largest loss over every
 score *and* every subset of the bets. Ending one bet can therefore never raise it.
@@ -13,8 +16,10 @@ from functools import lru_cache
 import msgspec
 
 from keter.domain.bets import Bet
-from keter.domain.markets import Market, MarketKind, Outcome, Period
+from keter.domain.market_kinds import MarketKind, Outcome
+from keter.domain.markets import Market
 from keter.domain.settlement import result_halves
+from keter.domain.sports import HandicapRule, OutcomeSpace
 
 _Stake = tuple[int, Market, Outcome]
 FOREIGN_PREFIX = "foreign:"  # begins the risk book's name of a ticket that is not ours
@@ -112,17 +117,31 @@ def worst_case(exposures: Iterable[Exposure]) -> int:
     losses round up.
     """
     lost = 0
-    periods: dict[Period, list[_Stake]] = {Period.FULL_TIME: [], Period.HALF_TIME: []}
+    periods: dict[str, list[_Stake]] = {}
+    apart: dict[Market, list[_Stake]] = {}
     for exposure in exposures:
         if exposure.market is None or exposure.side is None:
             lost += exposure.stake_minor
             continue
         market = _rebased(exposure.market, exposure.score_at_bet)
-        if _line_goals(market) > LONGEST_GRID_LINE:
+        stake = (exposure.stake_minor, market, exposure.side)
+        if market.of.outcome_space is not OutcomeSpace.SCORE_GRID:
+            apart.setdefault(market, []).append(stake)
+        elif _line_goals(market) > LONGEST_GRID_LINE:
             lost += exposure.stake_minor
         else:
-            periods[market.period].append((exposure.stake_minor, market, exposure.side))
-    return lost + sum(_worst_of_period(stakes) for stakes in periods.values() if stakes)
+            periods.setdefault(market.period, []).append(stake)
+    lost += sum(_worst_of_market(market, stakes) for market, stakes in apart.items())
+    return lost + sum(_worst_of_period(stakes) for stakes in periods.values())
+
+
+def _worst_of_market(market: Market, stakes: list[_Stake]) -> int:
+    """Return the stakes that lose at the market's worst outcome: those on every other one."""
+    staked = sum(stake for stake, _, _ in stakes)
+    return max(
+        staked - sum(stake for stake, _, side in stakes if side == winner)
+        for winner in market.sides
+    )
 
 
 def _worst_of_period(stakes: list[_Stake]) -> int:
@@ -154,13 +173,13 @@ def _rebased(market: Market, score_at_bet: tuple[int, int] | None) -> Market:
     """
     if (
         score_at_bet is None
-        or market.kind is not MarketKind.ASIAN_HANDICAP
+        or market.of.handicap_in_play is not HandicapRule.SCORE_AT_BET
+        or market.family is not MarketKind.ASIAN_HANDICAP
         or market.line_q is None
     ):
         return market
-    return Market(
-        market.period, market.kind, market.line_q - 4 * (score_at_bet[0] - score_at_bet[1])
-    )
+    line_q = market.line_q - 4 * (score_at_bet[0] - score_at_bet[1])
+    return Market(market.period, market.kind, line_q, market.sport)
 
 
 def _line_goals(market: Market) -> int:

@@ -6,6 +6,8 @@ import msgspec
 
 from keter.domain.markets import Event, Market, Phase
 from keter.domain.quotes import BookPrices, Score, VenueRef
+from keter.domain.sports import FOOTBALL, Sport
+from keter.domain.sports_scores import FootballScore, MatchScore
 from keter.domain.verdicts import Number
 
 
@@ -21,14 +23,32 @@ class MarketPrices(msgspec.Struct, frozen=True):
     score: Score | None = None
 
 
-class EventScore(msgspec.Struct, frozen=True):
-    """The score of an event in play; ``ended`` if it is the final score."""
+class EventScore(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The score of an event in play; ``ended`` if it is the final score.
+
+    ``match`` is how it ended in the score type of its sport. Football needs none: its goals are in
+    ``score`` and ``half_time``.
+    """
 
     event_uid: str
     score: Score
     half_time: tuple[int, int] | None
     ended: bool
     observed_at: datetime
+    match: MatchScore | None = None
+
+    def final(self, sport: Sport) -> MatchScore | None:
+        """Return the score by which bets are settled; None if it is not final, or not known.
+
+        Raises ValueError for a score that cannot be.
+        """
+        if not self.ended:
+            return None
+        if type(self.match) is sport.score_type:
+            return self.match
+        if sport is not FOOTBALL:
+            return None
+        return FootballScore((self.score.home, self.score.away), self.half_time)
 
     def decides(self, *, kickoff: datetime, made_at: datetime) -> bool:
         """Return whether this is the final score for a bet made at ``made_at``.

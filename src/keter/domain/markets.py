@@ -1,7 +1,8 @@
 """Events, markets, selections and their readable ids.
 
-A line is an integer count of quarter goals: ``-0.75`` is ``-3``. An Asian handicap line is always
-the home line.
+A market is of a sport: the sport defines its periods and kinds (``keter.domain.sports``). A line is
+an integer count of quarters of what the kind counts: ``-0.75`` goals are ``-3``. An Asian handicap
+line is always the home line.
 """
 
 import re
@@ -14,31 +15,8 @@ from functools import lru_cache
 
 import msgspec
 
-
-class Period(StrEnum):
-    """The part of a match that a market is about."""
-
-    FULL_TIME = "ft"
-    HALF_TIME = "ht"
-
-
-class MarketKind(StrEnum):
-    """What a market is bet on; SIDES has the outcomes of each kind."""
-
-    ONE_X_TWO = "1x2"
-    ASIAN_HANDICAP = "ah"
-    OVER_UNDER = "ou"
-    MONEY_LINE = "ml"
-
-
-class Outcome(StrEnum):
-    """What a selection bets on."""
-
-    HOME = "home"
-    DRAW = "draw"
-    AWAY = "away"
-    OVER = "over"
-    UNDER = "under"
+from keter.domain.market_kinds import LINED, SIDES, MarketKind, Outcome
+from keter.domain.sports import FOOTBALL, Sport, SportKind, Unit, by_code, kind_of, sport_of
 
 
 class Phase(StrEnum):
@@ -49,14 +27,7 @@ class Phase(StrEnum):
     EARLY = "early"
 
 
-SIDES: dict[MarketKind, tuple[Outcome, ...]] = {
-    MarketKind.ONE_X_TWO: (Outcome.HOME, Outcome.DRAW, Outcome.AWAY),
-    MarketKind.ASIAN_HANDICAP: (Outcome.HOME, Outcome.AWAY),
-    MarketKind.OVER_UNDER: (Outcome.OVER, Outcome.UNDER),
-    MarketKind.MONEY_LINE: (Outcome.HOME, Outcome.AWAY),
-}
 _MAX_LINE_Q = 4000
-LINED = frozenset({MarketKind.ASIAN_HANDICAP, MarketKind.OVER_UNDER})
 
 
 @lru_cache(maxsize=8192)
@@ -66,9 +37,9 @@ def line_text(quarters: int) -> str:
 
 
 def parse_line(text: str) -> int:
-    """Return the quarter goals of a decimal line.
+    """Return the quarters of a decimal line.
 
-    Raises ValueError unless it is a multiple of a quarter, at most 1000 goals.
+    Raises ValueError unless it is a multiple of a quarter, at most 1000.
     """
     try:
         quarters = Decimal(text) * 4
@@ -83,36 +54,56 @@ def parse_line(text: str) -> int:
     return int(quarters)
 
 
-class Market(msgspec.Struct, frozen=True, order=True):
-    """A market within an event: period, kind and, if the kind has one, the line.
+class Market(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
+    """A market within an event of a sport.
 
-    ``line_q`` counts quarter goals. Raises ValueError for a line that the kind lacks or needs.
+    * ``period`` and ``kind`` are the sport's own texts; ``line_q`` counts quarters of its unit.
+    * ``sport`` is a code of ``SPORTS``.
+
+    Raises ValueError for a period, kind or line that the sport does not have,
+    UnmodelledSportError for a sport that is not modelled.
     """
 
-    period: Period
-    kind: MarketKind
-    line_q: int | None = None
+    period: str
+    kind: str
+    line_q: int | None
+    # Football's markets are written without their sport, as they were when there was no other.
+    sport: str = FOOTBALL.code
 
     def __post_init__(self) -> None:
-        # Period and kind may come as plain text, which compares as equal.
-        if type(self.period) is not Period or type(self.kind) is not MarketKind:
-            msgspec.structs.force_setattr(self, "period", Period(self.period))
-            msgspec.structs.force_setattr(self, "kind", MarketKind(self.kind))
-        if (self.line_q is not None) != (self.kind in LINED):
-            raise ValueError(
-                f"a {self.kind} market {'needs' if self.kind in LINED else 'has no'} line"
-            )
+        if (self.line_q is not None) != (self.family in LINED):
+            needs = "needs" if self.family in LINED else "has no"
+            raise ValueError(f"a {self.kind} market of {self.of.name} {needs} line")
+
+    @property
+    def of(self) -> Sport:
+        """The sport itself."""
+        return by_code(self.sport)
+
+    @property
+    def rule(self) -> SportKind:
+        """How the kind is settled and what it counts."""
+        return kind_of(self.sport, self.period, self.kind)
+
+    @property
+    def family(self) -> MarketKind:
+        """The kind by which it is settled, whatever the sport calls it."""
+        return self.rule.family
+
+    @property
+    def unit(self) -> Unit:
+        return self.rule.unit
 
     @property
     def market_id(self) -> str:
-        """Its readable id, such as ``ft.ah.-0.75``, ``ft.ou.2.5``, ``ft.1x2``."""
+        """Its readable id within an event, such as ``ft.ah.-0.75``, ``ft.1x2``, ``f5.ou.4.5``."""
         head = f"{self.period}.{self.kind}"
         return head if self.line_q is None else f"{head}.{line_text(self.line_q)}"
 
     @property
     def sides(self) -> tuple[Outcome, ...]:
         """Its selections, in the order in which prices are written."""
-        return SIDES[self.kind]
+        return SIDES[self.family]
 
     def selection_id(self, side: Outcome) -> str:
         """Return ``market_id`` + ``.`` + side.
@@ -125,24 +116,45 @@ class Market(msgspec.Struct, frozen=True, order=True):
 
 
 @lru_cache(maxsize=65_536)
-def parse_market(market_id: str) -> Market:
-    """Return the market of a ``market_id``. Raises ValueError if it is none."""
+def parse_market(sport: str, market_id: str) -> Market:
+    """Return the market of a ``market_id`` in a sport.
+
+    Raises ValueError if it is none, UnmodelledSportError for a sport that is not modelled.
+    """
+    code = sport_of(sport).code
     period, _, rest = market_id.partition(".")
     kind, _, line = rest.partition(".")
-    return Market(Period(period), MarketKind(kind), parse_line(line) if line else None)
+    return Market(period, kind, parse_line(line) if line else None, code)
 
 
-def parse_selection(selection_id: str) -> tuple[Market, Outcome]:
+def parse_selection(sport: str, selection_id: str) -> tuple[Market, Outcome]:
     """Return the market and side of a ``selection_id``. Raises ValueError if it is none."""
     market_id, _, side = selection_id.rpartition(".")
-    market = parse_market(market_id)
-    if Outcome(side) not in market.sides:
-        raise ValueError(f"not a selection: {selection_id!r}")
+    market = parse_market(sport, market_id)
+    if side not in market.sides:
+        raise ValueError(f"not a selection of {market.of.name}: {selection_id!r}")
     return market, Outcome(side)
 
 
+def stored_market(event_uid: str, market_id: str) -> Market:
+    """Return the market of an id that is kept beside its event's. Raises ValueError if none."""
+    try:
+        return parse_market(sport_code(event_uid), market_id)
+    except ValueError:
+        # Older versions took every sport for football: such a bet was made and is settled so.
+        return parse_market(FOOTBALL.code, market_id)
+
+
+def stored_selection(event_uid: str, selection_id: str) -> tuple[Market, Outcome]:
+    """Return the market and side of an id that is kept beside its event's; see stored_market."""
+    try:
+        return parse_selection(sport_code(event_uid), selection_id)
+    except ValueError:
+        return parse_selection(FOOTBALL.code, selection_id)
+
+
 class Event(msgspec.Struct, frozen=True):
-    """A fixture. ``sport`` is a two-letter code (``fb`` football); ``kickoff`` is aware UTC."""
+    """A fixture. ``sport`` is a code (``fb`` football); ``kickoff`` is aware UTC."""
 
     event_uid: str
     sport: str
@@ -167,3 +179,8 @@ def event_uid(sport: str, kickoff: datetime, home: str, away: str) -> str:
     It depends only on the sport, the UTC date of kick-off and the names.
     """
     return f"{sport}-{kickoff:%Y%m%d}-{slug(home)}-v-{slug(away)}"
+
+
+def sport_code(event_uid: str) -> str:
+    """Return the sport with which the id of an event begins; it may be one not modelled."""
+    return event_uid.partition("-")[0]

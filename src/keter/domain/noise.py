@@ -1,4 +1,4 @@
-"""Rows of a feed that look like a match and are none: corners, e-sports, copies. Pure.
+"""Rows of a feed that look like a match and are none: corners, cards, e-sports. Pure.
 
 The words come from what the venues were seen to send. Two rooms ask, and they differ on purpose:
 
@@ -6,12 +6,11 @@ The words come from what the venues were seen to send. Two rooms ask, and they d
 * The validation gate refuses every market whose names only suggest it: nothing is lost by a bet
   that is not made.
 
-They disagree on tennis. A match comes once in sets and once in games. The venue drops the copy in
-games; the one in sets goes on, and the gate refuses both.
+These words hold in every sport; ``sports`` has those of one sport alone, and takes off the marks
+that are no noise in it.
 """
 
 import re
-from functools import lru_cache
 
 # Whole words, so that Cardiff is no card.
 _COUNTED = (
@@ -24,7 +23,6 @@ _GAMES = r"football|soccer|basketball"
 _COUNT_TEAM = re.compile(rf"\s-\s+(?:no\.?\s*of\s+|total\s+)?(?:{_COUNTED})\b", re.IGNORECASE)
 _COUNT_LEAGUE = re.compile(rf"\bno\.\s*of\b|-\s*(?:{_COUNTED})\s*$", re.IGNORECASE)
 _E_SPORT_LEAGUE = re.compile(rf"fantasy|\be[\s-]?(?:{_GAMES})\b|\be-?sports?\b", re.IGNORECASE)
-_COPY_TEAM = re.compile(r"\(games\)", re.IGNORECASE)
 
 # What the gate refuses: the words anywhere, and further ones.
 _PARTS = (
@@ -48,12 +46,6 @@ def is_e_sport(league: str) -> bool:
     return _E_SPORT_LEAGUE.search(league) is not None
 
 
-def is_copy_in_games(home: str, away: str) -> bool:
-    """Return whether a row is the copy of a tennis match that counts games."""
-    return bool(_COPY_TEAM.search(home) or _COPY_TEAM.search(away))
-
-
-@lru_cache(maxsize=16_384)
 def is_noise(league: str, home: str, away: str) -> bool:
     """Return whether any name suggests that a row is not the match itself."""
     return bool(

@@ -4,7 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
-from keter.domain.markets import Market, Outcome
+from keter.domain.market_kinds import Outcome
+from keter.domain.markets import Market
 from keter.domain.quotes import VenueRef
 
 # The deadline of a placement call lies this long after PLACEMENT_TIMEOUT_S, the time that the venue

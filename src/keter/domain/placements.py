@@ -5,7 +5,8 @@ from datetime import datetime
 import msgspec
 
 from keter.domain.bets import Bet, BetState
-from keter.domain.markets import Market, Outcome
+from keter.domain.market_kinds import Outcome
+from keter.domain.markets import Market
 
 
 class PlacementFact(msgspec.Struct, frozen=True):

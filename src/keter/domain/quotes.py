@@ -5,6 +5,7 @@ from datetime import datetime
 import msgspec
 
 from keter.domain.markets import Event, Market, Phase
+from keter.domain.sports import HandicapRule
 
 
 class BookPrices(msgspec.Struct, frozen=True, gc=False):
@@ -31,7 +32,11 @@ class VenueRef(msgspec.Struct, frozen=True):
 
 
 class Score(msgspec.Struct, frozen=True):
-    """Goals so far. ``minute`` counts played minutes, None before kick-off or where unknown."""
+    """What both sides have scored so far, in the unit that the sport's feed shows.
+
+    ``minute`` counts played minutes, None before kick-off or where unknown. Red cards are
+    football's.
+    """
 
     home: int
     away: int
@@ -60,8 +65,14 @@ class MarketUpdate(msgspec.Struct, frozen=True):
 
     @property
     def score_at_bet(self) -> tuple[int, int] | None:
-        """The score from which a handicap bet now counts; None before kick-off or if unknown."""
+        """The score from which a handicap bet now counts.
+
+        None before kick-off, if it is unknown, and in a sport whose handicaps count the whole
+        match.
+        """
         if self.score is None or self.phase is not Phase.LIVE:
+            return None
+        if self.market.of.handicap_in_play is not HandicapRule.SCORE_AT_BET:
             return None
         return self.score.home, self.score.away
 

@@ -1,10 +1,11 @@
 """The exact result of a bet: win, half win, push, half loss, loss.
 
-* A quarter line is two half stakes on the lines a quarter goal either side.
+* A quarter line is two half stakes on the lines a quarter either side.
 * The handicap line is the home line.
-* A handicap taken in play counts the goals after the bet if ``score_at_bet`` is given, as some
-  venues do. Totals and 1X2 always count the whole period.
+* A handicap counts from ``start`` on; totals and 1X2 always count the whole period.
 * A two-way money line is void on a draw, which pays like a push.
+
+What is counted in a sport, and when a bet is void, is in ``sports_settlement``.
 """
 
 from decimal import Decimal
@@ -14,10 +15,10 @@ from operator import index
 import msgspec
 
 from keter.domain.bets import BetState
-from keter.domain.markets import Market, MarketKind, Outcome, Period, parse_market
+from keter.domain.market_kinds import MarketKind, Outcome
+from keter.domain.markets import Market
 from keter.domain.odds import to_decimal
-
-Goals = tuple[int, int]
+from keter.domain.sports_scores import Pair
 
 RESULT_STATES: dict[int, BetState] = {
     2: BetState.WON,
@@ -39,7 +40,7 @@ class Settlement(msgspec.Struct, frozen=True):
 
 
 def result_halves(
-    market: Market, side: Outcome, home: int, away: int, *, start: Goals = (0, 0)
+    market: Market, side: Outcome, home: int, away: int, *, start: Pair = (0, 0)
 ) -> int:
     """Return the result in half stakes: 2 win, 1 half win, 0 push, -1 half loss, -2 loss.
 
@@ -48,16 +49,17 @@ def result_halves(
     whole numbers from 0.
     """
     _check(market, side, home, away, start)
-    # Equality, not identity: a side or kind given as plain text means the same.
-    if market.kind == MarketKind.ONE_X_TWO:
+    family = market.family
+    # Equality, not identity: a side given as plain text means the same.
+    if family is MarketKind.ONE_X_TWO:
         winner = Outcome.HOME if home > away else Outcome.AWAY if away > home else Outcome.DRAW
         return 2 if side == winner else -2
-    if market.kind == MarketKind.OVER_UNDER:
+    if family is MarketKind.OVER_UNDER:
         return _lined(4 * (home + away) - (market.line_q or 0)) * (
             1 if side == Outcome.OVER else -1
         )
     margin = home - away
-    if market.kind == MarketKind.ASIAN_HANDICAP:
+    if family is MarketKind.ASIAN_HANDICAP:
         margin -= start[0] - start[1]
     return _lined(4 * margin + (market.line_q or 0)) * (1 if side == Outcome.HOME else -1)
 
@@ -71,46 +73,27 @@ def unit_profit(halves: int, odds: Decimal | Fraction | str) -> Fraction:
     return Fraction(halves, 2) * (net if halves > 0 else 1)
 
 
-def settle(
-    market: Market | str,
+def settle_count(
+    market: Market,
     side: Outcome,
+    count: Pair | None,
     *,
-    final: Goals | None,
-    half_time: Goals | None = None,
-    score_at_bet: Goals | None = None,
+    start: Pair = (0, 0),
     odds: Decimal | Fraction | str,
     stake_minor: int,
 ) -> Settlement:
-    """Settle a bet; ``final`` None is an abandoned or postponed event: void, stake returned.
+    """Settle a bet on what its market counted, home and away; None is a void bet.
 
-    * ``market`` may be its id, such as ``ft.ah.-0.75``; the line is the home line, also of a bet on
-      the away side.
-    * A half-time market is settled on ``half_time``, also if the match is abandoned later.
-    * The profit is rounded once, half a minor unit away from zero.
-
-    Raises ValueError for a score that is missing or impossible and for an impossible stake,
-    InvalidOddsError for odds not above 1.
+    ``start`` is as in ``result_halves``. The profit is rounded once, half a minor unit away from
+    zero. Raises ValueError for an impossible count and an impossible stake, InvalidOddsError for
+    odds not above 1.
     """
     stake = _stake(stake_minor)
-    market = parse_market(market) if isinstance(market, str) else market
-    score = half_time if market.period is Period.HALF_TIME else final
-    if score is None and final is None:
+    if count is None:
         unit_profit(0, odds)
         return Settlement(BetState.VOID, 0)
-    if score is None:
-        raise ValueError(f"{market.market_id} needs the half-time score")
-    home, away = _goals(score)
-    start = (0, 0) if score_at_bet is None else _goals(score_at_bet)
-    halves = result_halves(market, side, home, away, start=start)
+    halves = result_halves(market, side, *count, start=start)
     return Settlement(RESULT_STATES[halves], _round_half_away(unit_profit(halves, odds) * stake))
-
-
-def _goals(score: Goals) -> Goals:
-    try:
-        home, away = score
-        return index(home), index(away)
-    except (TypeError, ValueError) as e:
-        raise ValueError(f"a score is two whole numbers of goals, not {score!r}") from e
 
 
 def _stake(stake_minor: int) -> int:
@@ -123,7 +106,7 @@ def _stake(stake_minor: int) -> int:
     return stake
 
 
-def _check(market: Market, side: Outcome, home: int, away: int, start: Goals) -> None:
+def _check(market: Market, side: Outcome, home: int, away: int, start: Pair) -> None:
     if side not in market.sides:
         raise ValueError(f"{market.kind} has no {side}")
     try:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from keter.domain.markets import Outcome
+from keter.domain.market_kinds import Outcome
 from keter.domain.quotes import BookPrices, MarketUpdate
 from keter.domain.runs import RunMark
 from keter.domain.verdicts import Reason, Verdict, accept, reject

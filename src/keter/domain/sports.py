@@ -12,7 +12,7 @@ from functools import lru_cache
 import msgspec
 
 from keter.domain import noise
-from keter.domain.markets import LINED, MarketKind
+from keter.domain.market_kinds import LINED, MarketKind
 from keter.domain.sports_scores import (
     BaseballScore,
     BasketballScore,
@@ -23,6 +23,8 @@ from keter.domain.sports_scores import (
 )
 from keter.errors import KeterError
 
+# The periods of football; those of other sports that last as long are written alike.
+FULL_TIME, HALF_TIME = "ft", "ht"
 _NOWHERE = r"(?!)"  # matches no text
 
 
@@ -91,6 +93,7 @@ class Sport(msgspec.Struct, frozen=True):
     """One sport; ``code`` is the two letters of ``Event.sport`` and of event ids.
 
     * ``names`` are what sources call it, in lower case.
+    * ``periods`` begin with the one that lasts until the match is over.
     * ``row_marks`` are what a feed adds to a team to say what the row counts: no noise.
     * ``noise_words`` mark a row that is no match, besides those of every sport.
     """
@@ -128,10 +131,16 @@ class Sport(msgspec.Struct, frozen=True):
 
     def is_noise(self, league: str, home: str, away: str) -> bool:
         """Return whether any name suggests that a row is not the match itself."""
-        home, away = (_pattern(self.row_marks).sub("", team) for team in (home, away))
-        return noise.is_noise(league, home, away) or any(
-            _pattern(self.noise_words).search(name) for name in (league, home, away)
-        )
+        return _is_noise(self.code, league, home, away)
+
+
+@lru_cache(maxsize=16_384)
+def _is_noise(code: str, league: str, home: str, away: str) -> bool:
+    sport = by_code(code)
+    home, away = (_pattern(sport.row_marks).sub("", team) for team in (home, away))
+    return noise.is_noise(league, home, away) or any(
+        _pattern(sport.noise_words).search(name) for name in (league, home, away)
+    )
 
 
 @lru_cache(maxsize=32)
@@ -172,8 +181,8 @@ FOOTBALL = Sport(
     code="fb",
     names=("football", "soccer"),
     periods=(
-        SportPeriod("ft", "full time", _kinds(Unit.GOALS, *_THREE_WAY), level=True),
-        SportPeriod("ht", "first half", _kinds(Unit.GOALS, *_THREE_WAY), level=True),
+        SportPeriod(FULL_TIME, "full time", _kinds(Unit.GOALS, *_THREE_WAY), level=True),
+        SportPeriod(HALF_TIME, "half time", _kinds(Unit.GOALS, *_THREE_WAY), level=True),
     ),
     score_type=FootballScore,
     outcome_space=OutcomeSpace.SCORE_GRID,
@@ -181,10 +190,10 @@ FOOTBALL = Sport(
     line_model=LineModel.POISSON_GOALS,
 )
 TENNIS = Sport(
-    code="tn",
+    code="te",
     names=("tennis",),
     periods=(
-        SportPeriod("ft", "match", (*_GAMES, *_SETS), level=False),
+        SportPeriod(FULL_TIME, "match", (*_GAMES, *_SETS), level=False),
         SportPeriod("s1", "first set", _GAMES, level=False),
     ),
     score_type=TennisScore,
@@ -198,7 +207,7 @@ BASEBALL = Sport(
     code="bs",
     names=("baseball",),
     periods=(
-        SportPeriod("ft", "with extra innings", _kinds(Unit.RUNS, *_TWO_WAY), level=False),
+        SportPeriod(FULL_TIME, "with extra innings", _kinds(Unit.RUNS, *_TWO_WAY), level=False),
         SportPeriod("f5", "first five innings", _kinds(Unit.RUNS, *_TWO_WAY), level=True),
     ),
     score_type=BaseballScore,
@@ -211,7 +220,7 @@ BASEBALL = Sport(
     ),
 )
 BASKETBALL = Sport(
-    code="bk",
+    code="bb",
     names=("basketball",),
     periods=_overtime_periods(Unit.POINTS),
     score_type=BasketballScore,
@@ -252,12 +261,31 @@ def sport_of(name: str) -> Sport:
     """Return the sport of a code or a name. Raises UnmodelledSportError if there is none."""
     found = find_sport(name)
     if found is None:
-        known = ", ".join(f"{sport.name} ({sport.code})" for sport in SPORTS.values())
-        raise UnmodelledSportError(
-            f"Keter does not bet on {name or 'an unnamed sport'!r}: its rules are not modelled."
-            f" Modelled are {known}."
-        )
+        raise UnmodelledSportError(not_modelled(name))
     return found
+
+
+def by_code(code: str) -> Sport:
+    """Return the sport of a code. Raises UnmodelledSportError if there is none."""
+    found = SPORTS.get(code)
+    if found is None:
+        raise UnmodelledSportError(not_modelled(code))
+    return found
+
+
+@lru_cache(maxsize=256)
+def kind_of(sport: str, period: str, text: str) -> SportKind:
+    """Return the market kind of these texts in the sport of a code. Raises ValueError if none."""
+    return by_code(sport).kind(period, text)
+
+
+def not_modelled(name: str) -> str:
+    """Return the sentence that refuses a sport."""
+    known = ", ".join(f"{sport.name} ({sport.code})" for sport in SPORTS.values())
+    return (
+        f"Keter does not bet on {name or 'an unnamed sport'!r}: its rules are not modelled."
+        f" Modelled are {known}."
+    )
 
 
 def counts_from_score_at_bet(sport: Sport, venue_does: bool) -> bool:

@@ -2,7 +2,7 @@
 
 A pair is (home, away). A score that cannot be is refused with ValueError, so that a feed's slip is
 never settled. Scores carry what the books' void rules ask for; ``sports_settlement`` holds the
-rules.
+rules. A stored score names its sport.
 """
 
 from enum import StrEnum
@@ -10,7 +10,7 @@ from operator import index
 
 import msgspec
 
-from keter.domain.markets import Outcome
+from keter.domain.market_kinds import Outcome
 
 Pair = tuple[int, int]
 
@@ -39,7 +39,7 @@ def pair(value: Pair, what: str = "a score") -> Pair:
     return checked
 
 
-class FootballScore(msgspec.Struct, frozen=True):
+class FootballScore(msgspec.Struct, frozen=True, tag_field="sport", tag="fb"):
     """Goals after 90 minutes and stoppage time, and at half-time."""
 
     full_time: Pair | None = None
@@ -54,7 +54,7 @@ class FootballScore(msgspec.Struct, frozen=True):
             raise ValueError("a completed match has a score")
 
 
-class TennisScore(msgspec.Struct, frozen=True):
+class TennisScore(msgspec.Struct, frozen=True, tag_field="sport", tag="te"):
     """Games by set, and who won or, after a retirement, who goes on.
 
     * A tie-break is one game, and its set ends 7-6.
@@ -125,7 +125,7 @@ class TennisScore(msgspec.Struct, frozen=True):
         return Outcome.HOME if home > away else Outcome.AWAY
 
 
-class BaseballScore(msgspec.Struct, frozen=True):
+class BaseballScore(msgspec.Struct, frozen=True, tag_field="sport", tag="bs"):
     """Runs by inning. The away team bats first, so it may have one inning more.
 
     * ``scheduled`` is 9, or 7 in some double-headers.
@@ -221,11 +221,11 @@ class TimedScore(msgspec.Struct, frozen=True):
         return self.regulation if self.final is None else self.final
 
 
-class BasketballScore(TimedScore, frozen=True):
+class BasketballScore(TimedScore, frozen=True, tag_field="sport", tag="bb"):
     """Points; overtime periods are played until one side leads."""
 
 
-class HockeyScore(TimedScore, frozen=True):
+class HockeyScore(TimedScore, frozen=True, tag_field="sport", tag="ih"):
     """Goals; the winner of overtime or of the shootout has exactly one more, not the shootout's."""
 
     def __post_init__(self) -> None:

@@ -11,10 +11,10 @@ from fractions import Fraction
 
 import msgspec
 
-from keter.domain.markets import MarketKind, Outcome
-from keter.domain.settlement import Settlement, settle
-from keter.domain.sports import HandicapRule, Unit
-from keter.domain.sports_markets import SportMarket
+from keter.domain.market_kinds import MarketKind, Outcome
+from keter.domain.markets import Market
+from keter.domain.settlement import Settlement, settle_count
+from keter.domain.sports import HALF_TIME, HandicapRule, Unit
 from keter.domain.sports_scores import (
     BaseballScore,
     Ending,
@@ -67,7 +67,7 @@ PINNACLE = HouseRules()
 
 
 def settle_sport(
-    market: SportMarket,
+    market: Market,
     side: Outcome,
     score: MatchScore,
     *,
@@ -86,18 +86,18 @@ def settle_sport(
         raise ValueError(f"{market.kind} has no {side}")
     void = void_reason(market, score, rules)
     rebased = market.of.handicap_in_play is HandicapRule.SCORE_AT_BET
-    return settle(
-        market.counted,
+    return settle_count(
+        market,
         side,
-        final=None if void else counted(market, score),
-        score_at_bet=score_at_bet if rebased else None,
+        None if void else counted(market, score),
+        start=pair(score_at_bet) if rebased and score_at_bet is not None else (0, 0),
         odds=odds,
         stake_minor=stake_minor,
     )
 
 
 def void_reason(
-    market: SportMarket, score: MatchScore, rules: HouseRules = PINNACLE
+    market: Market, score: MatchScore, rules: HouseRules = PINNACLE
 ) -> VoidReason | None:
     """Return why every bet on the market is void, None if its bets stand.
 
@@ -114,14 +114,14 @@ def void_reason(
     return None if void and rules.passed_totals_stand and _is_passed(market, score) else void
 
 
-def counted(market: SportMarket, score: MatchScore) -> Pair:
+def counted(market: Market, score: MatchScore) -> Pair:
     """Return what the market counts, home and away, in its period.
 
     Who wins is 1 to 0. Raises ValueError if the score does not have it.
     """
     _check_type(market, score)
     if isinstance(score, FootballScore):
-        goals = score.half_time if market.period == "ht" else score.full_time
+        goals = score.half_time if market.period == HALF_TIME else score.full_time
         if goals is None:
             raise ValueError(f"{market.market_id} needs the score of its period")
         return pair(goals)
@@ -133,7 +133,7 @@ def counted(market: SportMarket, score: MatchScore) -> Pair:
     return score.regulation if market.period == "reg" else score.with_overtime
 
 
-def _check_type(market: SportMarket, score: MatchScore) -> None:
+def _check_type(market: Market, score: MatchScore) -> None:
     sport = market.of
     if type(score) is not sport.score_type:
         raise ValueError(
@@ -146,11 +146,9 @@ def _pitcher_changed(score: BaseballScore, rules: HouseRules) -> bool:
     return rules.listed_pitchers and not score.listed_pitchers_started
 
 
-def _void_if_stopped(
-    market: SportMarket, score: MatchScore, rules: HouseRules
-) -> VoidReason | None:
+def _void_if_stopped(market: Market, score: MatchScore, rules: HouseRules) -> VoidReason | None:
     if isinstance(score, FootballScore):
-        played = market.period == "ht" and score.half_time is not None
+        played = market.period == HALF_TIME and score.half_time is not None
         return None if played else VoidReason.ABANDONED
     if isinstance(score, TennisScore):
         return _tennis_void(market, score, rules)
@@ -160,7 +158,7 @@ def _void_if_stopped(
     return None if stands else VoidReason.TOO_SHORT
 
 
-def _tennis_void(market: SportMarket, score: TennisScore, rules: HouseRules) -> VoidReason | None:
+def _tennis_void(market: Market, score: TennisScore, rules: HouseRules) -> VoidReason | None:
     """Return why a bet is void after a match was stopped.
 
     A completed first set stands. Handicaps and totals of the match do not, whatever their score.
@@ -176,23 +174,23 @@ def _tennis_void(market: SportMarket, score: TennisScore, rules: HouseRules) -> 
     return None if stands else VoidReason.RETIRED
 
 
-def _is_official(market: SportMarket, score: BaseballScore, rules: HouseRules) -> bool:
+def _is_official(market: Market, score: BaseballScore, rules: HouseRules) -> bool:
     """Return whether a game that was called went long enough for the market.
 
     * The money line needs five innings, or 4.5 with the home team ahead.
     * Run line and total need all scheduled ones, the last half excepted likewise.
     * A total of the first five needs all five.
     """
-    family = market.rule.family
+    family = market.family
     if market.period == "f5":
-        needs_full = family == MarketKind.OVER_UNDER
+        needs_full = family is MarketKind.OVER_UNDER
         return score.full_innings >= FIRST_FIVE if needs_full else score.went(FIRST_FIVE)
-    is_moneyline = family == MarketKind.MONEY_LINE
+    is_moneyline = family is MarketKind.MONEY_LINE
     fewer = min(rules.official_innings, score.scheduled)
     return score.went(fewer if is_moneyline else score.scheduled)
 
 
-def _tennis_count(market: SportMarket, score: TennisScore) -> Pair:
+def _tennis_count(market: Market, score: TennisScore) -> Pair:
     if market.period == "s1":
         if not score.sets:
             raise ValueError(f"{market.market_id} needs the first set")
@@ -206,9 +204,9 @@ def _tennis_count(market: SportMarket, score: TennisScore) -> Pair:
     return (1, 0) if score.champion is Outcome.HOME else (0, 1)
 
 
-def _is_passed(market: SportMarket, score: MatchScore) -> bool:
+def _is_passed(market: Market, score: MatchScore) -> bool:
     """Return whether over has won by the score that counts, whatever would have followed."""
-    if market.rule.family != MarketKind.OVER_UNDER:
+    if market.family is not MarketKind.OVER_UNDER:
         return False
     try:
         so_far = counted(market, score)

@@ -5,7 +5,9 @@ from enum import StrEnum
 
 import msgspec
 
-from keter.domain.markets import Market, Outcome
+from keter.domain.market_kinds import Outcome
+from keter.domain.markets import Market
+from keter.domain.sports import FOOTBALL
 
 
 class TicketStatus(StrEnum):
@@ -50,7 +52,7 @@ class Ticket(msgspec.Struct, frozen=True):
     final_score: tuple[int, int] | None = None
     half_time_score: tuple[int, int] | None = None
     message: str = ""
-    sport: str = "fb"
+    sport: str = FOOTBALL.code
     unreadable: str = ""
     stake_known: bool = True
 

@@ -27,6 +27,10 @@ class Reason(StrEnum):
     OK = "ok", "Passed."
     # validation
     QUOTE_STALE = "quote_stale", "Too few prices were confirmed recently enough."
+    SPORT_NOT_MODELLED = (
+        "sport_not_modelled",
+        "The rules of the event's sport are not modelled, or its market is of another sport.",
+    )
     MARKET_CLOSED = "market_closed", "The venue marks the market as suspended or closing."
     EVENT_STARTED = (
         "event_started",

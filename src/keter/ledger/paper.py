@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.engine import Connection, Row
 
 from keter.domain.bets import BetState
-from keter.domain.markets import Outcome, parse_market
+from keter.domain.market_kinds import Outcome
+from keter.domain.markets import stored_market
 from keter.domain.placements import PaperSums, PaperTicket
 from keter.ledger import rows
 from keter.ledger.columns import EPOCH, to_us
@@ -138,7 +139,7 @@ def _values(ticket: PaperTicket) -> dict[str, Any]:
 def _ticket(row: Row[Any]) -> PaperTicket:
     return PaperTicket(
         **{name: row._mapping[name] for name in _PLAIN},
-        market=parse_market(row.market_id),
+        market=stored_market(row.event_uid, row.market_id),
         side=Outcome(row.side),
         score_at_bet=rows.pair(row.score_home, row.score_away),
         result=None if row.result is None else BetState(row.result),

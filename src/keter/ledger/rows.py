@@ -5,7 +5,8 @@ from typing import Any
 from sqlalchemy.engine import Row
 
 from keter.domain.bets import Bet, BetState, Intent, Transition
-from keter.domain.markets import Outcome, parse_market
+from keter.domain.market_kinds import Outcome
+from keter.domain.markets import stored_market
 from keter.domain.trading import ExecutionMode
 
 _INTENT_PLAIN = (
@@ -52,7 +53,7 @@ def to_bet(row: Row[Any]) -> Bet:
     intent = Intent(
         **{name: values[name] for name in _INTENT_PLAIN},
         mode=ExecutionMode(row.mode),
-        market=parse_market(row.market_id),
+        market=stored_market(row.event_uid, row.market_id),
         side=Outcome(row.side),
         book=row.asked_book,
     )

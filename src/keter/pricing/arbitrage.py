@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
-from keter.domain.markets import Market, MarketKind, Outcome, Period, parse_line
+from keter.domain.market_kinds import MarketKind, Outcome
+from keter.domain.markets import Market, parse_line
 from keter.domain.odds import OddsValue, exact, to_decimal
 from keter.domain.settlement import result_halves, unit_profit
+from keter.domain.sports import FULL_TIME
 from keter.errors import IncompleteMarketError, InvalidOddsError
 
 Fractions = tuple[Fraction, ...]
@@ -184,6 +186,6 @@ def middle(
 
 
 def _totals_profit(leg: TotalsLeg, total: int) -> Fraction:
-    market = Market(Period.FULL_TIME, MarketKind.OVER_UNDER, parse_line(leg.line))
+    market = Market(FULL_TIME, MarketKind.OVER_UNDER, parse_line(leg.line))
     halves = result_halves(market, leg.side, total, 0)
     return exact(leg.stake) * unit_profit(halves, str(to_decimal(leg.odds, "decimal")))

@@ -10,9 +10,11 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import NamedTuple
 
-from keter.domain.markets import Market, Outcome
+from keter.domain.market_kinds import Outcome
+from keter.domain.markets import Market
 from keter.domain.odds import OddsValue, exact, to_decimal
-from keter.domain.settlement import Goals, result_halves, unit_profit
+from keter.domain.settlement import result_halves, unit_profit
+from keter.domain.sports_scores import Pair
 
 GRID_GOALS = 9
 Pnl = dict[str, Fraction]
@@ -47,7 +49,7 @@ class LineStake(NamedTuple):
     side: Outcome
     odds: OddsValue
     stake: OddsValue
-    start: Goals = (0, 0)
+    start: Pair = (0, 0)
 
 
 def outcome_pnl(outcomes: Sequence[str], positions: Iterable[Position]) -> Pnl:
@@ -92,7 +94,7 @@ def worst_case_loss(pnl: Mapping[str, Fraction]) -> Fraction:
     return max(Fraction(0), -min(pnl.values()))
 
 
-def score_pnl(bets: Sequence[LineStake], goals: int = GRID_GOALS) -> dict[Goals, Fraction]:
+def score_pnl(bets: Sequence[LineStake], goals: int = GRID_GOALS) -> dict[Pair, Fraction]:
     """Return the profit at every score from 0-0 to ``goals - 1`` each, settled as a venue would.
 
     Raises InvalidOddsError, and ValueError for a side that the market does not have.

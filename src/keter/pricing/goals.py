@@ -14,8 +14,10 @@ from functools import lru_cache
 from math import exp, isfinite, log, sqrt
 from typing import NamedTuple
 
-from keter.domain.markets import Market, MarketKind, Outcome, Period
+from keter.domain.market_kinds import MarketKind, Outcome
+from keter.domain.markets import Market
 from keter.domain.settlement import result_halves
+from keter.domain.sports import FULL_TIME
 from keter.errors import InvalidOddsError, NoSolutionError
 from keter.pricing.value import Chances
 
@@ -91,7 +93,7 @@ def chances(model: GoalModel, market: Market, side: Outcome) -> Chances:
 def grid_chances(grid: tuple[tuple[float, ...], ...], market: Market, side: Outcome) -> Chances:
     """Return the chances of a bet's five results over a grid of scores, settled as by a venue."""
     masses = [0.0] * 5
-    for (home, away), p in representative_scores(grid, market.kind).items():
+    for (home, away), p in representative_scores(grid, market.family).items():
         masses[2 - result_halves(market, side, home, away)] += p
     return Chances(*masses)
 
@@ -114,7 +116,7 @@ def representative_scores(
 
 def home_draw_away(model: GoalModel) -> tuple[float, float, float]:
     """Return the probabilities of home win, draw and away win. Raises as ``score_grid``."""
-    market = Market(Period.FULL_TIME, MarketKind.ONE_X_TWO)
+    market = Market(FULL_TIME, MarketKind.ONE_X_TWO, None)
     sides = tuple(chances(model, market, side).win for side in market.sides)
     return sides[0], sides[1], sides[2]
 
@@ -178,7 +180,7 @@ def total_chances(mean: float, line_q: int, side: Outcome = Outcome.OVER) -> Cha
     The goals of both sides together are Poisson with ``mean``.
     """
     row = poisson(mean, grid_size(mean))
-    market = Market(Period.FULL_TIME, MarketKind.OVER_UNDER, line_q)
+    market = Market(FULL_TIME, MarketKind.OVER_UNDER, line_q)
     masses = [0.0] * 5
     for total, p in enumerate(row):
         masses[2 - result_halves(market, side, total, 0)] += p

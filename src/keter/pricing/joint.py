@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from keter.domain.markets import Market, Outcome
+from keter.domain.market_kinds import Outcome
+from keter.domain.markets import Market
 from keter.domain.settlement import result_halves
 from keter.errors import InvalidOddsError, NoSolutionError
 from keter.pricing.goals import GoalModel, score_grid

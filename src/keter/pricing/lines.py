@@ -11,7 +11,9 @@
 from functools import lru_cache
 from math import exp, log
 
-from keter.domain.markets import Market, MarketKind, Outcome, Period
+from keter.domain.market_kinds import MarketKind, Outcome
+from keter.domain.markets import Market
+from keter.domain.sports import FULL_TIME
 from keter.errors import NoSolutionError
 from keter.pricing.goals import GoalModel, chances, fit_home_away, fit_total, total_chances
 from keter.pricing.value import Chances
@@ -44,7 +46,7 @@ def handicap_chances(
         return exact[line_q]
     if abs(line_q) > WIDEST_FROM_1X2_Q:
         raise NoSolutionError(f"a handicap of {line_q / 4:+g} cannot be priced from 1X2 alone")
-    market = Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, line_q)
+    market = Market(FULL_TIME, MarketKind.ASIAN_HANDICAP, line_q)
     return chances(fit_home_away(home, away), market, Outcome.HOME)
 
 
@@ -117,7 +119,7 @@ def _share_of_goals(p_home: float, line_q: int, total_goals: float, rho: float) 
 def _home_chance(share: float, line_q: int, total_goals: float, rho: float) -> float:
     model = GoalModel(total_goals * share, total_goals * (1 - share), rho)
     return chances(
-        model, Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, line_q), Outcome.HOME
+        model, Market(FULL_TIME, MarketKind.ASIAN_HANDICAP, line_q), Outcome.HOME
     ).effective_p
 
 

@@ -23,7 +23,9 @@ from functools import lru_cache
 
 import msgspec
 
-from keter.domain.markets import MarketKind, parse_market
+from keter.domain.market_kinds import LINED, MarketKind
+from keter.domain.markets import Market, parse_market
+from keter.domain.sports import FOOTBALL, LineModel
 from keter.errors import NoSolutionError, PricingError
 from keter.pricing.goals import fit_home_away, fit_total, margin_p, poisson
 from keter.pricing.lines import extra_edge_points, move_handicap, move_total
@@ -60,7 +62,7 @@ class PoolInputs(msgspec.Struct, frozen=True, gc=False):
         return PoolInputs(self.method, self.anchor, self.half_life_s, quotes)
 
 
-class Inputs(msgspec.Struct, frozen=True, gc=False):
+class Inputs(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """Everything that a market's fair price depends on.
 
     * ``line_q`` is the line from the present score on: of totals, the line less the goals scored.
@@ -72,7 +74,13 @@ class Inputs(msgspec.Struct, frozen=True, gc=False):
     market_id: str
     line_q: int | None
     pool: PoolInputs
-    one_x_two: PoolInputs | None = None
+    one_x_two: PoolInputs | None
+    # Evidence of football names no sport, as there was no other when the first was stored.
+    sport: str = FOOTBALL.code
+
+    @property
+    def market(self) -> Market:
+        return parse_market(self.sport, self.market_id)
 
     def without(self, book: str) -> "Inputs":
         """Return the same inputs without ``book`` in any consensus."""
@@ -82,6 +90,7 @@ class Inputs(msgspec.Struct, frozen=True, gc=False):
             self.line_q,
             self.pool.without(book),
             one_x_two if one_x_two and one_x_two.quotes else None,
+            self.sport,
         )
 
     def helped_by(self, neighbours: Sequence[SharpQuote]) -> "Inputs":
@@ -89,7 +98,7 @@ class Inputs(msgspec.Struct, frozen=True, gc=False):
         own = {quote.book for quote in self.pool.quotes}
         quotes = self.pool.quotes + tuple(quote for quote in neighbours if quote.book not in own)
         pool = PoolInputs(self.pool.method, self.pool.anchor, self.pool.half_life_s, quotes)
-        return Inputs(self.market_id, self.line_q, pool, self.one_x_two)
+        return Inputs(self.market_id, self.line_q, pool, self.one_x_two, self.sport)
 
 
 class Pooled(msgspec.Struct, frozen=True, gc=False):
@@ -144,7 +153,7 @@ def price(inputs: Inputs) -> Priced:
         one_x_two = pool(inputs.one_x_two)
     pooled = pool(inputs.pool, _mover(inputs, one_x_two))
     basis, push_p = "result", 0.0
-    if parse_market(inputs.market_id).kind in _CAN_PUSH and quarter != 2:
+    if _can_push(inputs.market) and quarter != 2:
         basis, push_p = _push(inputs, pooled, one_x_two)
     action = 1 - (push_p / 2 if quarter % 2 else push_p)
     return Priced(pooled, one_x_two, basis, push_p, action, pooled.p)
@@ -199,9 +208,12 @@ def _mover(inputs: Inputs, one_x_two: Pooled | None) -> Mover | None:
     Totals are moved through their Poisson mean, handicaps through a goal model whose total is that
     of the 1X2. Return None if nothing is to be moved or no model is known.
     """
-    kind, line_q = parse_market(inputs.market_id).kind, inputs.line_q
+    market, line_q = inputs.market, inputs.line_q
     if line_q is None or not steps_moved(inputs):
         return None
+    if market.of.line_model is LineModel.EXACT_LINE_ONLY:
+        return None
+    kind = market.family
     if kind is MarketKind.OVER_UNDER:
         return lambda p, from_q: move_total(p, from_q, line_q)
     if kind is MarketKind.ASIAN_HANDICAP and one_x_two is not None:
@@ -228,7 +240,11 @@ def wanted_ev_pct(min_ev_pct: float, inputs: Inputs, odds: float) -> float:
     return min_ev_pct + extra_edge_points(steps) * odds if steps else min_ev_pct
 
 
-_CAN_PUSH = frozenset({MarketKind.ASIAN_HANDICAP, MarketKind.OVER_UNDER, MarketKind.MONEY_LINE})
+def _can_push(market: Market) -> bool:
+    """Return whether a level result gives stakes back: without a draw no money line does."""
+    if market.family is MarketKind.MONEY_LINE:
+        return market.of.period(market.period).level
+    return market.family in LINED
 
 
 def nearest_goal(line_q: int) -> int:
@@ -238,7 +254,10 @@ def nearest_goal(line_q: int) -> int:
 
 def _push(inputs: Inputs, pooled: Pooled, one_x_two: Pooled | None) -> tuple[str, float]:
     """Return the basis, and the probability of a score at which the line pushes or half pushes."""
-    kind, line_q = parse_market(inputs.market_id).kind, inputs.line_q
+    market, line_q = inputs.market, inputs.line_q
+    if market.of.line_model is LineModel.EXACT_LINE_ONLY:
+        return "action", 0.0
+    kind = market.family
     if kind is MarketKind.OVER_UNDER:
         if line_q is None or line_q < 1:
             return "action", 0.0

@@ -9,7 +9,7 @@ from functools import partial
 
 from keter.bus.locks import Lease
 from keter.context import Context
-from keter.domain.markets import Outcome
+from keter.domain.market_kinds import Outcome
 from keter.domain.quotes import MarketUpdate
 from keter.execution.reconcile.passes import KnownSelections, Passes
 from keter.ledger import Ledger, LedgerUnavailableError, UnstorableRowError

@@ -17,11 +17,14 @@ from pathlib import Path
 from keter.betting_settings import RiskSettings, StakeSettings
 from keter.domain.bets import SETTLED
 from keter.domain.days import day_of
-from keter.domain.markets import Event, Market, MarketKind, Outcome, Phase
+from keter.domain.market_kinds import MarketKind, Outcome
+from keter.domain.markets import Event, Market, Phase
 from keter.domain.money import to_minor
 from keter.domain.quotes import BookPrices, MarketUpdate, VenueRef
-from keter.domain.settlement import settle
 from keter.domain.signals import ConfirmedSignal, ValidatedMarket
+from keter.domain.sports import FOOTBALL
+from keter.domain.sports_scores import FootballScore
+from keter.domain.sports_settlement import settle_sport
 from keter.domain.verdicts import Reason
 from keter.errors import PricingError
 from keter.pricing.goals import fit_home_away
@@ -113,7 +116,7 @@ def _markets(fixture: Fixture, rules: Rules) -> Iterator[Market]:
         candidates.append(fixture.handicaps[rules.moment])
     for market in candidates:
         sharp = fixture.prices.get((rules.sharp_moment, market), {})
-        if market.kind in rules.kinds and PINNACLE in sharp:
+        if market.family in rules.kinds and PINNACLE in sharp:
             yield market
 
 
@@ -146,7 +149,9 @@ def _validated(fixture: Fixture, market: Market, rules: Rules) -> ValidatedMarke
             for b, texts in books.items()
         ]
     )
-    event = Event(fixture.uid, "fb", fixture.division, fixture.home, fixture.away, fixture.kickoff)
+    event = Event(
+        fixture.uid, FOOTBALL.code, fixture.division, fixture.home, fixture.away, fixture.kickoff
+    )
     update = MarketUpdate(
         fixture.uid,
         "backtest",
@@ -165,7 +170,13 @@ def _record(
     fixture: Fixture, side: Outcome, signal: ConfirmedSignal, stake: int, rules: Rules
 ) -> BetRecord:
     market, best = signal.update.market, signal.offers[0]
-    outcome = settle(market, side, final=fixture.goals, odds=Decimal(best.text), stake_minor=stake)
+    outcome = settle_sport(
+        market,
+        side,
+        FootballScore(fixture.goals),
+        odds=Decimal(best.text),
+        stake_minor=stake,
+    )
     return BetRecord(
         bet_id=f"{fixture.uid}|{signal.selection_id}",
         mode="BACKTEST",
@@ -173,7 +184,7 @@ def _record(
         day=day_of(fixture.kickoff, UTC),
         league=fixture.division,
         book=best.book,
-        kind=market.kind.value,
+        kind=market.kind,
         selection_id=signal.selection_id,
         odds=best.odds,
         stake_minor=stake,
@@ -203,7 +214,7 @@ def _close(fixture: Fixture, market: Market, edge: EdgeSettings) -> tuple[float,
     if texts is None:
         return None
     try:
-        return fair([float(text) for text in texts], edge.devig_method(market.kind)).p
+        return fair([float(text) for text in texts], edge.devig_method(market.family)).p
     except PricingError:
         return None
 
@@ -217,7 +228,7 @@ def _modelled_p(
     line is the bet's, is more than two quarter steps away, or a price is missing.
     """
     closing = fixture.handicaps.get(Moment.CLOSE)
-    if market.kind is not MarketKind.ASIAN_HANDICAP or closing is None or closing == market:
+    if market.family is not MarketKind.ASIAN_HANDICAP or closing is None or closing == market:
         return None
     moved, result = _close(fixture, closing, edge), _close(fixture, ONE_X_TWO, edge)
     if moved is None or result is None:

@@ -15,7 +15,9 @@ from enum import StrEnum
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from keter.domain.markets import Market, MarketKind, Period, event_uid, parse_line
+from keter.domain.market_kinds import MarketKind
+from keter.domain.markets import Market, event_uid, parse_line
+from keter.domain.sports import FULL_TIME
 from keter.errors import UsageError
 
 PINNACLE = "PIN"
@@ -25,8 +27,8 @@ AVERAGES = frozenset({"AVG"})
 EXCHANGES = frozenset({"BFE"})  # prices before the commission on winnings
 UK = ZoneInfo("Europe/London")
 
-ONE_X_TWO = Market(Period.FULL_TIME, MarketKind.ONE_X_TWO)
-TOTAL_2_5 = Market(Period.FULL_TIME, MarketKind.OVER_UNDER, 10)
+ONE_X_TWO = Market(FULL_TIME, MarketKind.ONE_X_TWO, None)
+TOTAL_2_5 = Market(FULL_TIME, MarketKind.OVER_UNDER, 10)
 # Our book code -> the site's prefixes for 1X2, totals and handicaps.
 _PREFIXES: dict[str, tuple[tuple[str, str, str], ...]] = {
     PINNACLE: (("PS", "P", "P"),),
@@ -175,7 +177,7 @@ def _handicaps(layout: _Layout, row: Mapping[str, str | None]) -> dict[Moment, M
     for moment, column in layout.lines.items():
         text = (row.get(column) or "").strip()
         try:
-            found[moment] = Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, parse_line(text))
+            found[moment] = Market(FULL_TIME, MarketKind.ASIAN_HANDICAP, parse_line(text))
         except ValueError:
             continue  # without a line there is no handicap market; the others are used
     return found

@@ -15,7 +15,8 @@ import msgspec
 from keter.betting_settings import RouterSettings
 from keter.domain.feed import EventScore
 from keter.domain.placements import PlacementFact
-from keter.domain.settlement import settle
+from keter.domain.sports_scores import MatchScore
+from keter.domain.sports_settlement import settle_sport
 from keter.venues.paper.fill_model import draw_fill
 from keter.venues.paper.settings import PaperSettings
 
@@ -86,12 +87,13 @@ def _compare(
     )
 
 
-def _final(fact: PlacementFact, results: Mapping[str, EventScore]) -> EventScore | None:
-    score = results.get(fact.bet.intent.event_uid)
-    return score if score is not None and score.ended else None
+def _final(fact: PlacementFact, results: Mapping[str, EventScore]) -> MatchScore | None:
+    intent = fact.bet.intent
+    score = results.get(intent.event_uid)
+    return None if score is None else score.final(intent.market.of)
 
 
-def _live(facts: Sequence[PlacementFact], final: Mapping[str, EventScore | None]) -> Fills:
+def _live(facts: Sequence[PlacementFact], final: Mapping[str, MatchScore | None]) -> Fills:
     filled = [fact for fact in facts if not fact.refused]
     ratios = [float(fact.bet.odds) / float(fact.asked[0][1]) for fact in filled if fact.bet.odds]
     pnl = sum(
@@ -101,7 +103,7 @@ def _live(facts: Sequence[PlacementFact], final: Mapping[str, EventScore | None]
 
 
 def _dry(
-    facts: Sequence[PlacementFact], final: Mapping[str, EventScore | None], model: Model
+    facts: Sequence[PlacementFact], final: Mapping[str, MatchScore | None], model: Model
 ) -> Fills:
     fills, ratios, pnl = 0, 0.0, 0
     for fact in facts:
@@ -116,15 +118,14 @@ def _dry(
     return Fills(fills / DRAWS, ratios / fills if fills else None, pnl / DRAWS)
 
 
-def _profit(fact: PlacementFact, odds: str, score: EventScore | None) -> int:
+def _profit(fact: PlacementFact, odds: str, score: MatchScore | None) -> int:
     if score is None:
         return 0
     bet = fact.bet
-    return settle(
+    return settle_sport(
         bet.intent.market,
         bet.intent.side,
-        final=(score.score.home, score.score.away),
-        half_time=score.half_time,
+        score,
         score_at_bet=bet.score_at_bet,
         odds=Decimal(odds),
         stake_minor=bet.intent.stake_minor,

@@ -73,7 +73,7 @@ def _record(bet: Bet, zone: tzinfo) -> BetRecord:
         day=day_of(intent.created_at, zone),
         league=intent.league,
         book=bet.book or intent.book,
-        kind=intent.market.kind.value,
+        kind=intent.market.kind,
         selection_id=intent.selection_id,
         odds=float(bet.odds or intent.asked_odds),
         stake_minor=bet.placed_stake_minor,

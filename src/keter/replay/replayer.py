@@ -13,7 +13,8 @@ from typing import Protocol
 import msgspec
 
 from keter.domain.feed import CapturedAnswer, FeedUpdate, MarketPrices
-from keter.domain.markets import Market, Outcome, Phase
+from keter.domain.market_kinds import Outcome
+from keter.domain.markets import Market, Phase
 from keter.domain.quotes import BookPrices, MarketUpdate
 from keter.domain.signals import ConfirmedSignal, Decision, ValidatedMarket
 from keter.domain.verdicts import AWAITED, COOLING_DOWN, Verdict

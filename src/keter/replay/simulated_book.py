@@ -14,8 +14,8 @@ from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
 from keter.domain.feed import EventScore
 from keter.domain.markets import Phase
 from keter.domain.money import to_minor
-from keter.domain.settlement import settle
 from keter.domain.signals import ConfirmedSignal
+from keter.domain.sports_settlement import settle_sport
 from keter.domain.verdicts import Reason, accept, reject
 from keter.replay.records import BetRecord
 from keter.risk.gate import RiskContext, RiskLimits, losing_streak_reached
@@ -110,10 +110,12 @@ class SimulatedBook:
 
     def settle(self, score: EventScore, now: datetime) -> int:
         """Settle the event's open bets if the score is final, and return how many."""
-        if not score.ended:
+        bets = self._open.get(score.event_uid, [])
+        final = [bet for bet in bets if score.final(bet.signal.update.market.of) is not None]
+        if not score.ended or len(final) < len(bets):
             return 0
         self._roll(now)
-        bets = self._open.pop(score.event_uid, [])
+        self._open.pop(score.event_uid, None)
         self._cooling.pop(score.event_uid, None)
         for bet in bets:
             self._settle_one(bet, score, now)
@@ -141,11 +143,12 @@ class SimulatedBook:
         exposure = bet.exposure
         assert exposure.market is not None  # noqa: S101 - a replay has no foreign bets
         assert exposure.side is not None  # noqa: S101 - a replay has no foreign bets
-        result = settle(
+        final = score.final(exposure.market.of)
+        assert final is not None  # noqa: S101 - ``settle`` has looked
+        result = settle_sport(
             exposure.market,
             exposure.side,
-            final=(score.score.home, score.score.away),
-            half_time=score.half_time,
+            final,
             score_at_bet=exposure.score_at_bet,
             odds=Decimal(exposure.odds),
             stake_minor=exposure.stake_minor,
@@ -177,7 +180,7 @@ class SimulatedBook:
             day=day_of(update.event.kickoff, self._zone),
             league=update.event.league,
             book=best.book,
-            kind=update.market.kind.value,
+            kind=update.market.kind,
             selection_id=bet.exposure.selection_id,
             odds=best.odds,
             stake_minor=bet.exposure.stake_minor,

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from keter.betting_settings import RiskSettings, StakeSettings
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus, open_stake
 from keter.domain.limits import daily_loss_limit_minor
-from keter.domain.markets import Outcome
+from keter.domain.market_kinds import Outcome
 from keter.domain.money import floor_to_minor, to_decimal, to_minor
 from keter.domain.signals import ConfirmedSignal
 from keter.domain.verdicts import Number, Reason, Verdict, accept, reject

@@ -10,7 +10,8 @@ from typing import Protocol
 import msgspec
 
 from keter.domain.feed import FeedUpdate
-from keter.domain.markets import MarketKind, Phase
+from keter.domain.market_kinds import MarketKind
+from keter.domain.markets import Phase
 from keter.domain.orders import Placement, PlacementQuote, PlaceOrder, QuoteRequest
 from keter.domain.tickets import AccountSnapshot, Ticket
 from keter.errors import KeterError, RetryLaterError

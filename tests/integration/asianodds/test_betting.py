@@ -10,7 +10,7 @@ from keter.bus.connection import connect
 from keter.bus.state.events import FixtureStore
 from keter.bus.state.sessions import SessionStore, ThrottleStore
 from keter.domain.feed import MarketPrices
-from keter.domain.markets import MarketKind, Outcome
+from keter.domain.market_kinds import MarketKind, Outcome
 from keter.domain.orders import PlaceOrder, PlaceOutcome, QuoteRequest
 from keter.domain.tickets import Ticket, TicketStatus
 from keter.venues.asianodds.factory import OpenVenue, Stores
@@ -187,7 +187,7 @@ async def test_bet_lists_in_any_order_and_twice_are_the_same_tickets(
     account = open_account(sandbox)
     _, known = await follow(account.source, each_phase(1))
     for number, prices in enumerate(
-        p for p in known.values() if p.market.kind is MarketKind.ASIAN_HANDICAP
+        p for p in known.values() if p.market.family is MarketKind.ASIAN_HANDICAP
     ):
         order = await an_order(account, prices)
         await account.venue.place(

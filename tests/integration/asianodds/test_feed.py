@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from keter.domain.feed import EventScore, FeedUpdate, MarketPrices
-from keter.domain.markets import MarketKind, Period, Phase
+from keter.domain.market_kinds import MarketKind
+from keter.domain.markets import Phase
+from keter.domain.sports import FULL_TIME
 from keter.venues.asianodds.normalise import read_ref
 from keter.venues.asianodds.simulator.board import MarketType
 from keter.venues.asianodds.simulator.config import DEMO_ACCOUNT, ProtocolConfig
@@ -49,8 +51,8 @@ def each_phase(times: int) -> Callable[[list[FeedUpdate], Known], bool]:
 def shown(sandbox: Sandbox, prices: MarketPrices) -> dict[str, tuple[float | None, ...]]:
     """Return what the bookmaker's board has of the row a market came from, in our order."""
     row = sandbox.house.board.rows[read_ref(prices.ref).game_id]
-    offer = row.offers[KINDS[prices.market.kind], prices.market.period is Period.FULL_TIME]
-    order = (0, 2, 1) if prices.market.kind is MarketKind.ONE_X_TWO else (0, 1)
+    offer = row.offers[KINDS[prices.market.family], prices.market.period == FULL_TIME]
+    order = (0, 2, 1) if prices.market.family is MarketKind.ONE_X_TWO else (0, 1)
     assert prices.market.line_q == offer.line_q
     return {
         book: tuple((legs[i] or 0) / 1000 or None for i in order)

@@ -281,7 +281,7 @@ async def test_what_a_row_tells_only_later_is_stored(bench: Bench) -> None:
         "ft.ah.-0.75.away",
     )
     [exposure] = (await bench.world.book().read()).exposures
-    assert exposure.market == parse_market("ft.ah.-0.75")
+    assert exposure.market == parse_market("fb", "ft.ah.-0.75")
 
 
 def a_decision(trace_id: str, **changes: object) -> Decision:

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from keter.bus.codec import decode, encode
 from keter.bus.errors import PoisonedPayloadError
 from keter.domain.feed import CapturedAnswer
-from keter.domain.markets import Market, MarketKind, Period
+from keter.domain.market_kinds import MarketKind
+from keter.domain.markets import Market
 from keter.domain.quotes import Score
 from keter.domain.signals import Decision
+from keter.domain.sports import FULL_TIME
 from keter.domain.verdicts import accept
 
 NOW = datetime(2026, 2, 21, 12, 0, 0, 123456, tzinfo=UTC)
@@ -46,7 +48,7 @@ def test_another_schema_version_is_poisoned(version: int) -> None:
 
 def test_a_type_whose_own_check_fails_is_poisoned() -> None:
     """An over/under without a line can be written down as JSON, and is no market."""
-    payload = encode(Market(Period.FULL_TIME, MarketKind.OVER_UNDER, 10)).replace(b"10", b"null")
+    payload = encode(Market(FULL_TIME, MarketKind.OVER_UNDER, 10)).replace(b"10", b"null")
     with pytest.raises(PoisonedPayloadError, match="needs line"):
         decode(Market, payload)
 

@@ -10,7 +10,7 @@ import pytest
 
 from keter.cli import run_command
 from keter.clock import ManualClock
-from keter.domain.markets import Outcome
+from keter.domain.market_kinds import Outcome
 from keter.domain.quotes import BookPrices
 from keter.domain.signals import Decision, ValidatedMarket
 from keter.domain.verdicts import Reason

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,11 +14,16 @@ from keter.domain.exposure import (
     open_stake,
     worst_case,
 )
-from keter.domain.markets import SIDES, Market, MarketKind, Outcome, Period
-from keter.domain.settlement import settle
+from keter.domain.market_kinds import LINED, SIDES, MarketKind, Outcome
+from keter.domain.markets import Market, parse_selection
+from keter.domain.sports import FULL_TIME, HALF_TIME, SPORTS
+from keter.domain.sports_scores import MatchScore
+from keter.domain.sports_settlement import counted, settle_sport
+from tests.kit.settling import settle
+from tests.kit.sport_scores import SCORES
 
 NOW = datetime(2026, 2, 21, 12, tzinfo=UTC)
-FT, HT = Period.FULL_TIME, Period.HALF_TIME
+FT, HT = FULL_TIME, HALF_TIME
 BRUTE_GOALS = 19  # twice the largest line drawn and more
 
 
@@ -42,7 +48,7 @@ def exposure(
 
 
 @st.composite
-def bets(draw: st.DrawFn, periods: tuple[Period, ...] = (FT,), in_play: bool = False) -> Exposure:
+def bets(draw: st.DrawFn, periods: tuple[str, ...] = (FT,), in_play: bool = False) -> Exposure:
     kind = draw(st.sampled_from(MarketKind))
     period = draw(st.sampled_from(periods))
     line_q = {
@@ -117,7 +123,7 @@ def test_opposite_sides_of_a_line_lose_only_once() -> None:
 
 
 def test_home_and_away_both_lose_in_a_draw() -> None:
-    result = Market(FT, MarketKind.ONE_X_TWO)
+    result = Market(FT, MarketKind.ONE_X_TWO, None)
     assert worst_case([exposure(result, Outcome.HOME), exposure(result, Outcome.AWAY, 700)]) == 1700
 
 
@@ -127,12 +133,78 @@ def test_a_half_loss_of_an_odd_stake_is_rounded_up() -> None:
     """
     quarter = exposure(Market(FT, MarketKind.ASIAN_HANDICAP, -1), Outcome.HOME, 5)
     assert (
-        worst_case([quarter, exposure(Market(FT, MarketKind.ONE_X_TWO), Outcome.AWAY, 300)]) == 303
+        worst_case([quarter, exposure(Market(FT, MarketKind.ONE_X_TWO, None), Outcome.AWAY, 300)])
+        == 303
     )
 
 
+@st.composite
+def bets_of(draw: st.DrawFn, code: str) -> tuple[MatchScore, list[Exposure]]:
+    """Return a score of a sport, and bets on its markets whose lines lie where they matter."""
+    sport, score = SPORTS[code], draw(SCORES[code])
+    forms = [(period.code, kind) for period in sport.periods for kind in period.kinds]
+    taken = []
+    for _ in range(draw(st.integers(1, 5))):
+        period, kind = draw(st.sampled_from(forms))
+        line_q = None
+        if kind.family in LINED:
+            home, away = counted(Market(period, kind.text, 0, code), score)
+            centre = home + away if kind.family is MarketKind.OVER_UNDER else away - home
+            line_q = 4 * centre + draw(st.integers(-3, 3))
+        market = Market(period, kind.text, line_q, code)
+        side = draw(st.sampled_from(market.sides))
+        start = draw(st.none() | st.just((9, 0)))
+        taken.append(exposure(market, side, draw(st.integers(1, 20_000)), start))
+    return score, taken
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.sampled_from([code for code in SPORTS if code != "fb"]).flatmap(bets_of))
+def test_no_score_of_another_sport_costs_more_than_the_worst_case(
+    drawn: tuple[MatchScore, list[Exposure]],
+) -> None:
+    score, taken = drawn
+    lost = 0
+    for bet in taken:
+        assert bet.market is not None and bet.side is not None
+        booked = settle_sport(
+            bet.market,
+            bet.side,
+            score,
+            score_at_bet=bet.score_at_bet,
+            odds="2.00",
+            stake_minor=bet.stake_minor,
+        )
+        lost += max(0, -booked.profit_minor)
+    assert lost <= worst_case(taken) <= sum(bet.stake_minor for bet in taken)
+    for number in range(len(taken)):
+        others = taken[:number] + taken[number + 1 :]
+        assert worst_case(others) <= worst_case(taken)
+
+
+@pytest.mark.parametrize(
+    ("sport", "bets_made", "worst"),
+    [
+        ("bb", {"ot.ou.221.over": 1000, "ot.ou.221.under": 700}, 1000),
+        ("bb", {"ot.ou.221.over": 1000, "ot.ou.222.under": 700}, 1700),  # another line adds up
+        ("te", {"ft.ml.home": 1000, "ft.sets-ah.-1.5.away": 700}, 1700),
+        ("ih", {"reg.1x2.home": 1000, "reg.1x2.draw": 700, "reg.1x2.away": 400}, 1700),
+        ("ih", {"reg.1x2.home": 1000, "reg.1x2.away": 400}, 1400),  # a draw
+        ("bs", {"ft.ml.home": 1000, "f5.ml.away": 400}, 1400),
+    ],
+)
+def test_in_other_sports_only_the_outcomes_of_one_market_exclude_each_other(
+    sport: str, bets_made: dict[str, int], worst: int
+) -> None:
+    taken = [
+        exposure(*parse_selection(sport, selection), stake)
+        for selection, stake in bets_made.items()
+    ]
+    assert worst_case(taken) == worst
+
+
 def test_a_foreign_ticket_that_nobody_can_read_counts_as_lost() -> None:
-    readable = exposure(Market(FT, MarketKind.ONE_X_TWO), Outcome.HOME)
+    readable = exposure(Market(FT, MarketKind.ONE_X_TWO, None), Outcome.HOME)
     assert worst_case([exposure(None, None, 5000), readable]) == 6000
 
 

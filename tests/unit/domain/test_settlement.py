@@ -9,11 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keter.domain.bets import BetState
-from keter.domain.markets import Market, MarketKind, Outcome, Period
-from keter.domain.settlement import Settlement, result_halves, settle, unit_profit
+from keter.domain.market_kinds import MarketKind, Outcome
+from keter.domain.markets import Market, parse_market
+from keter.domain.settlement import Settlement, result_halves, unit_profit
+from keter.domain.sports import FULL_TIME, HALF_TIME
 from keter.errors import InvalidOddsError
+from tests.kit.settling import settle
 
-FT, HT = Period.FULL_TIME, Period.HALF_TIME
+FT, HT = FULL_TIME, HALF_TIME
 goals = st.integers(0, 9)
 handicaps = st.integers(-20, 20)
 
@@ -102,12 +105,12 @@ def test_a_quarter_line_is_the_mean_of_the_lines_either_side(
 
 @given(goals, goals)
 def test_exactly_one_result_of_the_match_wins(home: int, away: int) -> None:
-    market = Market(FT, MarketKind.ONE_X_TWO)
+    market = Market(FT, MarketKind.ONE_X_TWO, None)
     assert sorted(result_halves(market, side, home, away) for side in market.sides) == [-2, -2, 2]
 
 
 def test_a_two_way_money_line_gives_the_stake_back_on_a_draw() -> None:
-    market = Market(FT, MarketKind.MONEY_LINE)
+    market = Market(FT, MarketKind.MONEY_LINE, None)
     assert settle(
         market, Outcome.HOME, final=(1, 1), odds=Decimal("1.6"), stake_minor=500
     ) == Settlement(BetState.PUSHED, 0)
@@ -141,16 +144,16 @@ def test_a_handicap_in_play_counts_from_the_score_at_the_bet_and_totals_do_not()
 
 
 def test_half_time_markets_settle_on_the_half_time_score() -> None:
-    market = Market(HT, MarketKind.ONE_X_TWO)
+    market = Market(HT, MarketKind.ONE_X_TWO, None)
     settled = partial(settle, market, Outcome.DRAW, odds=Decimal(3), stake_minor=100)
     assert settled(final=(3, 0), half_time=(0, 0)) == Settlement(BetState.WON, 200)
     assert settled(final=None, half_time=(0, 0)) == Settlement(BetState.WON, 200)
-    with pytest.raises(ValueError, match="half-time score"):
+    with pytest.raises(ValueError, match="score of its period"):
         settled(final=(3, 0))
 
 
 def test_an_abandoned_match_voids_the_bet() -> None:
-    market = Market(FT, MarketKind.ONE_X_TWO)
+    market = Market(FT, MarketKind.ONE_X_TWO, None)
     assert settle(market, Outcome.HOME, final=None, odds=Decimal(2), stake_minor=100) == Settlement(
         BetState.VOID, 0
     )
@@ -179,7 +182,7 @@ def test_no_result_costs_more_than_the_stake_or_pays_more_than_the_odds(
 
 
 def test_what_cannot_be_settled_is_refused() -> None:
-    market = Market(FT, MarketKind.ONE_X_TWO)
+    market = Market(FT, MarketKind.ONE_X_TWO, None)
     with pytest.raises(ValueError, match="no over"):
         result_halves(market, Outcome.OVER, 1, 0)
     with pytest.raises(ValueError, match="negative"):
@@ -192,7 +195,7 @@ def test_what_cannot_be_settled_is_refused() -> None:
 
 @pytest.mark.parametrize("side", [Outcome.HOME, Outcome.AWAY])
 def test_a_side_or_kind_given_as_text_settles_like_its_name(side: Outcome) -> None:
-    worded = Market(FT, "ah", -1)  # type: ignore[arg-type]  # as a user of the library may write it
+    worded = Market(FT, "ah", -1)
     kwargs: dict[str, object] = {
         "final": (1, 1),
         "odds": "2.05",
@@ -209,7 +212,7 @@ def test_scores_may_be_lists_and_are_whole_numbers() -> None:
     lost = settle(line, Outcome.HOME, final=listed, odds="2.05", stake_minor=100)
     assert lost.profit_minor == -50
     for score in ((1,), (1, None), (1.5, 1), "1-1", (float("nan"), 1), ("1", "1"), (1, 1, 1)):
-        with pytest.raises(ValueError, match="whole numbers of goals"):
+        with pytest.raises(ValueError, match="two whole numbers"):
             settle(line, Outcome.HOME, final=score, odds="2.05", stake_minor=100)  # type: ignore[arg-type]  # a reader without types
     with pytest.raises(ValueError, match="goals are whole numbers"):
         result_halves(line, Outcome.HOME, 1.5, 1)  # type: ignore[arg-type]  # a reader without types
@@ -225,9 +228,9 @@ def test_a_market_in_plain_words_settles_on_the_score_of_its_period() -> None:
         "odds": "2.05",
         "stake_minor": 10_000,
     }
-    for market in (Market("ht", "ah", -1), "ht.ah.-0.25"):  # type: ignore[arg-type]  # a reader without types
+    for market in (Market("ht", "ah", -1), parse_market("fb", "ht.ah.-0.25")):
         assert settle(market, Outcome.HOME, **scores) == Settlement(BetState.HALF_LOST, -5_000)
     with pytest.raises(ValueError, match="nonsense"):
-        settle("nonsense.ah.-0.25", Outcome.HOME, **scores)
+        parse_market("fb", "nonsense.ah.-0.25")
     with pytest.raises(ValueError, match="q1"):
-        Market("q1", "ah", -1)  # type: ignore[arg-type]  # a reader without types
+        Market("q1", "ah", -1)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keter.domain import noise
-from keter.domain.markets import LINED, SIDES
+from keter.domain.market_kinds import LINED, SIDES
 from keter.domain.sports import (
     BASEBALL,
     BASKETBALL,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from keter.domain.markets import Outcome
+from keter.domain.market_kinds import Outcome
 from keter.domain.sports_scores import (
     BaseballScore,
     BasketballScore,

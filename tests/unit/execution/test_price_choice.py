@@ -84,9 +84,9 @@ def test_a_price_of_a_moved_line_is_placed_only_at_the_value_it_was_asked_for() 
 def approved_on_a_moved_line(odds: float) -> ApprovedSignal:
     """Over 2.5 with one sharp book of its own and one on 2.25."""
     here = an_update(
-        prices("PIN", 1.95, 1.95), prices("IBC", odds, 1.70), market=parse_market("ft.ou.2.5")
+        prices("PIN", 1.95, 1.95), prices("IBC", odds, 1.70), market=parse_market("fb", "ft.ou.2.5")
     )
-    near = an_update(prices("SBO", 1.72, 2.22), market=parse_market("ft.ou.2.25"))
+    near = an_update(prices("SBO", 1.72, 2.22), market=parse_market("fb", "ft.ou.2.25"))
     market, other = (ValidatedMarket(update, update.books, {}, NOW) for update in (here, near))
     signal = evaluate(market, EDGE, NOW, {}, [other])[0].signal
     assert signal is not None
@@ -184,7 +184,7 @@ def test_an_anchor_that_moved_since_the_approval_is_not_bet_however_good_its_pri
     """Its new price is held against a consensus that it has just left behind."""
     others = [prices("ISN", 1.94, 1.96), prices("SBO", 1.95, 1.95)]
     books = (prices("PIN", 2.20, 1.75, stood_s=60), *others)
-    update = an_update(*books, market=parse_market("ft.ou.2.5"), event=an_event())
+    update = an_update(*books, market=parse_market("fb", "ft.ou.2.5"), event=an_event())
     signals = [
         signal
         for *_, signal in evaluate(ValidatedMarket(update, books, {}, NOW), EdgeSettings(), NOW)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keter.domain.markets import Outcome
+from keter.domain.market_kinds import Outcome
 from keter.errors import IncompleteMarketError, InvalidOddsError
 from keter.pricing.arbitrage import TotalsLeg, arbitrage, back_lay, middle, round_to_unit
 from keter.pricing.goals import poisson

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keter.domain.markets import Market, MarketKind, Outcome, Period
+from keter.domain.market_kinds import MarketKind, Outcome
+from keter.domain.markets import Market
+from keter.domain.sports import FULL_TIME
 from keter.pricing.exposure import (
     Direction,
     LineStake,
@@ -19,7 +21,7 @@ from keter.pricing.exposure import (
     worst_case_loss,
 )
 
-FT = Period.FULL_TIME
+FT = FULL_TIME
 
 
 def exactly(*values: str | int) -> tuple[Fraction, ...]:

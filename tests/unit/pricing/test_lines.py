@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keter.domain.markets import Market, MarketKind, Outcome, Period
+from keter.domain.market_kinds import MarketKind, Outcome
+from keter.domain.markets import Market
+from keter.domain.sports import FULL_TIME
 from keter.errors import NoSolutionError
 from keter.pricing.goals import (
     GoalModel,
@@ -20,7 +22,7 @@ from keter.pricing.lines import (
     move_total,
 )
 
-FT = Period.FULL_TIME
+FT = FULL_TIME
 
 
 AH, OU = MarketKind.ASIAN_HANDICAP, MarketKind.OVER_UNDER

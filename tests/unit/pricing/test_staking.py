@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keter.domain.markets import Market, MarketKind, Outcome, Period
+from keter.domain.market_kinds import MarketKind, Outcome
+from keter.domain.markets import Market
+from keter.domain.sports import FULL_TIME
 from keter.errors import InvalidOddsError, NoSolutionError
 from keter.pricing.goals import GoalModel
 from keter.pricing.joint import LineBet, kelly_joint, maximise_growth
@@ -26,7 +28,7 @@ from keter.pricing.staking import (
 )
 from keter.pricing.value import Chances
 
-FT = Period.FULL_TIME
+FT = FULL_TIME
 chance = st.floats(0.02, 0.98)
 prices = st.floats(1.05, 30)
 

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keter.domain.markets import Market, MarketKind, Outcome, Period
+from keter.domain.market_kinds import MarketKind, Outcome
+from keter.domain.markets import Market
+from keter.domain.sports import FULL_TIME
 from keter.errors import InvalidOddsError
 from keter.pricing.goals import (
     GoalModel,
@@ -14,7 +16,7 @@ from keter.pricing.goals import (
 )
 from keter.pricing.value import Chances, expected_value, variance
 
-FT = Period.FULL_TIME
+FT = FULL_TIME
 
 
 AH, OU = MarketKind.ASIAN_HANDICAP, MarketKind.OVER_UNDER

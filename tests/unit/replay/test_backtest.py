@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from keter.domain.markets import MarketKind
+from keter.domain.market_kinds import MarketKind
 from keter.pricing.devigging import devig
 from keter.pricing.goals import fit_home_away
 from keter.replay.backtest import Backtest, Rules, run

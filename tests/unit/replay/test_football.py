@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from keter.domain.markets import Market, MarketKind, Period
+from keter.domain.market_kinds import MarketKind
+from keter.domain.markets import Market
+from keter.domain.sports import FULL_TIME
 from keter.errors import UsageError
 from keter.replay.football import (
     ONE_X_TWO,
@@ -43,7 +45,7 @@ def test_a_row_becomes_a_fixture_with_prices_by_moment_market_and_book(tmp_path:
         "the file's clock is British summer time"
     )
     assert fixture.goals == (2, 1)
-    handicap = Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, -1)
+    handicap = Market(FULL_TIME, MarketKind.ASIAN_HANDICAP, -1)
     assert fixture.handicaps == {Moment.EARLIER: handicap}
     assert fixture.prices[Moment.EARLIER, ONE_X_TWO] == {
         "PIN": ("2.10", "3.40", "3.60"),

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from keter.betting_settings import RiskSettings, StakeSettings
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
-from keter.domain.markets import Market, MarketKind, Outcome, Period, parse_market
+from keter.domain.market_kinds import MarketKind, Outcome
+from keter.domain.markets import Market, parse_market
 from keter.domain.settlement import result_halves
 from keter.domain.signals import ConfirmedSignal, ValidatedMarket
+from keter.domain.sports import FULL_TIME, HALF_TIME
 from keter.domain.verdicts import Reason, accept, reject
 from keter.pricing.staking import kelly
 from keter.pricing.value import Chances
@@ -278,37 +280,37 @@ def test_the_stake_follows_the_rule_rounded_down_under_the_hard_cap(
     [
         (RESULT, Outcome.HOME, {"win": 0.5, "loss": 0.5}),
         (
-            Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, -1),
+            Market(FULL_TIME, MarketKind.ASIAN_HANDICAP, -1),
             Outcome.HOME,
             {"win": 0.4, "half_loss": 0.4, "loss": 0.2},
         ),
         (
-            Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, -1),
+            Market(FULL_TIME, MarketKind.ASIAN_HANDICAP, -1),
             Outcome.AWAY,
             {"win": 0.2, "half_win": 0.4, "loss": 0.4},
         ),
         (
-            Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, -3),
+            Market(FULL_TIME, MarketKind.ASIAN_HANDICAP, -3),
             Outcome.HOME,
             {"win": 0.2, "half_win": 0.4, "loss": 0.4},
         ),
         (
-            Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, -4),
+            Market(FULL_TIME, MarketKind.ASIAN_HANDICAP, -4),
             Outcome.HOME,
             {"win": 0.4, "push": 0.2, "loss": 0.4},
         ),
         (
-            Market(Period.FULL_TIME, MarketKind.OVER_UNDER, 9),
+            Market(FULL_TIME, MarketKind.OVER_UNDER, 9),
             Outcome.OVER,
             {"win": 0.4, "half_loss": 0.4, "loss": 0.2},
         ),
         (
-            Market(Period.FULL_TIME, MarketKind.OVER_UNDER, 11),
+            Market(FULL_TIME, MarketKind.OVER_UNDER, 11),
             Outcome.OVER,
             {"win": 0.2, "half_win": 0.4, "loss": 0.4},
         ),
         (
-            Market(Period.FULL_TIME, MarketKind.OVER_UNDER, 11),
+            Market(FULL_TIME, MarketKind.OVER_UNDER, 11),
             Outcome.UNDER,
             {"win": 0.4, "half_loss": 0.4, "loss": 0.2},
         ),
@@ -348,7 +350,7 @@ def test_kelly_stakes_are_those_of_the_reference_to_the_cent_and_rounded_down(
 ) -> None:
     """The vectors of push-aware Kelly (betting mathematics, section 4) on a bankroll of 1000."""
     signal = priced_at(
-        a_signal(market=Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, line_q), odds=odds),
+        a_signal(market=Market(FULL_TIME, MarketKind.ASIAN_HANDICAP, line_q), odds=odds),
         win_mass,
         loss_mass,
     )
@@ -369,7 +371,7 @@ def test_a_quarter_line_that_the_result_speaks_of_is_staked_on_its_half_results(
         prices("PIN", 1.95, 1.97),
         prices("SBO", 1.94, 1.95),
         prices("IBC", 2.3, 1.7),
-        market=parse_market("ft.ah.-0.25"),
+        market=parse_market("fb", "ft.ah.-0.25"),
     )
     result = an_update(prices("PIN", 2.60, 3.30, 2.90), prices("SBO", 2.55, 3.25, 2.88))
     market, other = (ValidatedMarket(update, update.books, {}, NOW) for update in (level, result))
@@ -398,7 +400,7 @@ def test_kelly_has_an_answer_even_where_handicap_and_result_contradict_each_othe
 ) -> None:
     action = 1 - (push_p / 2 if line_q % 2 else push_p)
     signal = a_signal(
-        market=Market(Period.FULL_TIME, MarketKind.ASIAN_HANDICAP, line_q), side=side, odds=odds
+        market=Market(FULL_TIME, MarketKind.ASIAN_HANDICAP, line_q), side=side, odds=odds
     )
     signal = priced_at(signal, action * effective_p, action * (1 - effective_p))
     chances = chances_of(signal)
@@ -431,7 +433,7 @@ MARKETS = [
     RESULT,
     *(
         Market(p, k, q)
-        for p in Period
+        for p in (FULL_TIME, HALF_TIME)
         for k, qs in (
             (MarketKind.ASIAN_HANDICAP, (-3, -2, 0, 1)),
             (MarketKind.OVER_UNDER, (9, 10, 11)),
@@ -483,7 +485,7 @@ def brute_worst(exposures: list[Exposure]) -> Decimal:
             assert bet.market is not None
             assert bet.side is not None
             score = (ht_home, ht_away)
-            if bet.market.period is Period.FULL_TIME:
+            if bet.market.period == FULL_TIME:
                 score = (ht_home + more_home, ht_away + more_away)
             total += (
                 Decimal(max(0, -result_halves(bet.market, bet.side, *score)) * bet.stake_minor)

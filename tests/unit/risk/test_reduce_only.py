@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keter.domain.exposure import Exposure, ExposureStatus, worst_case
-from keter.domain.markets import SIDES, Market, MarketKind, Outcome, Period, parse_market
+from keter.domain.market_kinds import SIDES, MarketKind, Outcome
+from keter.domain.markets import Market, parse_market
 from keter.domain.signals import ApprovedSignal
+from keter.domain.sports import FULL_TIME
 from keter.domain.trading import TradingMode
 from keter.domain.verdicts import Reason, accept, reject
 from keter.execution.placement_checks import PlacementFacts, recheck
@@ -24,7 +26,7 @@ from tests.unit.risk.test_gate import CALM, LIMITS, elsewhere, limited, taken
 
 STOPPED = reject(Reason.TRADING_NOT_ACTIVE, cause=TradingMode.REDUCING.value)
 REDUCING = replace(CALM, trading=STOPPED, reducing=True)
-HOME = parse_market("ft.ah.-0.5")
+HOME = parse_market("fb", "ft.ah.-0.5")
 OVER = a_signal(market=TOTALS, side=Outcome.OVER)
 UNDER = a_signal(market=TOTALS, side=Outcome.UNDER)
 RESERVED = ExposureStatus.RESERVED
@@ -37,7 +39,7 @@ def at_risk(draw: st.DrawFn) -> Exposure:
         MarketKind.ASIAN_HANDICAP: st.integers(-10, 10),
         MarketKind.OVER_UNDER: st.integers(1, 14),
     }
-    market = Market(Period.FULL_TIME, kind, draw(lines.get(kind, st.none())))
+    market = Market(FULL_TIME, kind, draw(lines.get(kind, st.none())))
     status = draw(st.sampled_from(ExposureStatus))
     stake = draw(st.integers(1, 5_000))
     return Exposure(
@@ -102,7 +104,7 @@ def test_two_promises_do_not_share_the_bet_they_lie_beside() -> None:
     """Each alone would raise nothing; both becoming bets would."""
     beside = (
         taken(UNDER, 1500),
-        taken(a_signal(market=parse_market("ft.ou.2.25"), side=Outcome.OVER), 1000, RESERVED),
+        taken(a_signal(market=parse_market("fb", "ft.ou.2.25"), side=Outcome.OVER), 1000, RESERVED),
     )
     assert (
         assess(OVER, replace(REDUCING, exposures=beside), LIMITS)[0].reason

@@ -17,7 +17,8 @@ from keter.bus.codec import decode, encode
 from keter.bus.connection import Arg, Bus
 from keter.bus.keys import ODDS_AFTER_KICKOFF_MS, ODDS_LEAST_MS, ODDS_MOST_MS
 from keter.clock import from_ms, to_ms
-from keter.domain.markets import Event, Market, Outcome, Phase, parse_selection
+from keter.domain.market_kinds import Outcome
+from keter.domain.markets import Event, Market, Phase, parse_selection
 from keter.domain.quotes import MarketUpdate, VenueRef
 
 WRITE_CHUNK = 200  # selections per script: Redis serves nobody else while it runs
@@ -56,11 +57,11 @@ class LatestOdds(msgspec.Struct, frozen=True):
 
     @property
     def market(self) -> Market:
-        return parse_selection(self.selection_id)[0]
+        return parse_selection(self.event.sport, self.selection_id)[0]
 
     @property
     def side(self) -> Outcome:
-        return parse_selection(self.selection_id)[1]
+        return parse_selection(self.event.sport, self.selection_id)[1]
 
     @property
     def confirmed_at(self) -> datetime:

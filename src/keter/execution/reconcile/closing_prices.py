@@ -16,7 +16,8 @@ from keter.bus.state.markets import read_market
 from keter.bus.state.reconciliation import ClosingLook, note_closing, read_closing
 from keter.context import Context
 from keter.domain.bets import Bet, BetState
-from keter.domain.markets import Outcome, Phase
+from keter.domain.market_kinds import Outcome
+from keter.domain.markets import Phase
 from keter.domain.quotes import MarketUpdate
 from keter.ledger import BetChanges, Ledger, UnstorableRowError
 

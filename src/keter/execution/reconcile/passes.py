@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from keter.bus.state.reconciliation import note_pass, pass_counts_for_s, wanted_pass
 from keter.context import Context
 from keter.domain.bets import Bet, BetState
-from keter.domain.markets import Market, Outcome
+from keter.domain.market_kinds import Outcome
+from keter.domain.markets import Market
 from keter.execution.reconcile.account_check import AccountWatch
 from keter.execution.reconcile.closing_prices import ClosingPrices, FairOdds
 from keter.execution.reconcile.query_budget import (

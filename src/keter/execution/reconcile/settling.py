@@ -6,8 +6,11 @@ from decimal import Decimal, InvalidOperation
 
 from keter.domain.bets import Bet, BetState
 from keter.domain.feed import EventScore
-from keter.domain.markets import MarketKind, Period
-from keter.domain.settlement import Settlement, settle
+from keter.domain.markets import Market
+from keter.domain.settlement import Settlement
+from keter.domain.sports import FOOTBALL, HALF_TIME, counts_from_score_at_bet
+from keter.domain.sports_scores import Ending, FootballScore, MatchScore
+from keter.domain.sports_settlement import settle_sport
 from keter.domain.tickets import Ticket, TicketStatus
 from keter.errors import InvalidOddsError
 from keter.ledger import SettlementRow
@@ -39,21 +42,17 @@ def _of_ticket(
 ) -> Settlement | None:
     if ticket.status is TicketStatus.VOID:
         return Settlement(BetState.VOID, 0)  # whether an event was abandoned, only the venue knows
-    final, half_time = _scores(ticket, result)
-    counts_from = (
-        ticket.score_at_bet
-        if from_score_at_bet and bet.intent.market.kind is MarketKind.ASIAN_HANDICAP
-        else None
-    )
-    if (final if bet.intent.market.period is Period.FULL_TIME else half_time) is None:
-        return None
+    market = bet.intent.market
+    rebased = counts_from_score_at_bet(market.of, venue_does=from_score_at_bet)
     try:
-        return settle(
-            bet.intent.market,
+        score = _match_score(market, ticket, result)
+        if score is None:
+            return None
+        return settle_sport(
+            market,
             bet.intent.side,
-            final=final,
-            half_time=half_time,
-            score_at_bet=counts_from,
+            score,
+            score_at_bet=ticket.score_at_bet if rebased else None,
             odds=Decimal(ticket.odds),
             stake_minor=ticket.stake_minor,
         )
@@ -61,13 +60,21 @@ def _of_ticket(
         return None
 
 
-def _scores(
-    ticket: Ticket, result: EventScore | None
-) -> tuple[tuple[int, int] | None, tuple[int, int] | None]:
-    """Return the scores of full and half time: the ticket's own, else those of the feed."""
+def _match_score(market: Market, ticket: Ticket, result: EventScore | None) -> MatchScore | None:
+    """Return the score that settles the market: in football the ticket's own goals go first.
+
+    In other sports a ticket's two numbers are not enough: no venue says what they count. None if
+    the score is not known.
+    """
+    if market.of is not FOOTBALL:
+        return result.final(market.of) if result is not None else None
     seen = (result.score.home, result.score.away) if result is not None and result.ended else None
-    half = result.half_time if result is not None else None
-    return ticket.final_score or seen, ticket.half_time_score or half
+    half = ticket.half_time_score or (result.half_time if result is not None else None)
+    final = ticket.final_score or seen
+    if (half if market.period == HALF_TIME else final) is None:
+        return None
+    # Without a final score the match may still be on, but its first half is over.
+    return FootballScore(final, half, Ending.STOPPED if final is None else Ending.COMPLETED)
 
 
 def compare(

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from cachetools import FIFOCache
 
-from keter.domain.markets import Outcome
+from keter.domain.market_kinds import Outcome
 from keter.domain.quotes import MarketUpdate
 from keter.domain.verdicts import AWAITED, Reason, Verdict
 from keter.strategies.value.edge import Judgement, first_seen

@@ -4,9 +4,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from keter.domain.markets import LINED, Market, MarketKind, Phase
+from msgspec.structs import replace
+
+from keter.domain.market_kinds import LINED, MarketKind
+from keter.domain.markets import Market, Phase
 from keter.domain.quotes import BookPrices, MarketUpdate
 from keter.domain.signals import ValidatedMarket
+from keter.domain.sports import LineModel
 from keter.pricing.lines import MOST_STEPS
 from keter.pricing.selection import PoolInputs, SharpQuote, usable
 from keter.strategies.value.settings import EdgeSettings
@@ -53,7 +57,7 @@ def pool_inputs(
         odds = tuple([price for price in book.odds if price is not None])
         if len(odds) == len(book.odds):
             quotes.append(SharpQuote(name, odds, age_s(book, now)))
-    method = settings.devig_method(validated.update.market.kind)
+    method = settings.devig_method(validated.update.market.family)
     return PoolInputs(
         method, settings.sharp_anchor.upper(), half_life, usable(quotes, method, half_life)
     )
@@ -94,21 +98,24 @@ def wanted_others(
             steps = [
                 step for distance in range(1, MOST_STEPS + 1) for step in (-distance, distance)
             ]
-            wanted += [Market(market.period, market.kind, market.line_q + step) for step in steps]
+            wanted += [replace(market, line_q=market.line_q + step) for step in steps]
     return tuple(wanted)
 
 
 def result_beside(update: MarketUpdate) -> Market | None:
     """Return the 1X2 whose draw gives the probability that this market pushes, or None."""
-    if update.market.kind not in {MarketKind.ASIAN_HANDICAP, MarketKind.MONEY_LINE}:
+    market = update.market
+    if market.of.line_model is LineModel.EXACT_LINE_ONLY:
+        return None
+    if market.family not in {MarketKind.ASIAN_HANDICAP, MarketKind.MONEY_LINE}:
         return None
     # In play a handicap counts from the present score and the 1X2 from 0-0. They agree only while
     # the score is level.
-    if update.market.kind is MarketKind.ASIAN_HANDICAP and update.phase is Phase.LIVE:
+    if market.family is MarketKind.ASIAN_HANDICAP and update.phase is Phase.LIVE:
         score = update.score
         if score is None or score.home != score.away:
             return None
-    return Market(update.market.period, MarketKind.ONE_X_TWO)
+    return Market(market.period, MarketKind.ONE_X_TWO, None, market.sport)
 
 
 def one_x_two_inputs(
@@ -131,23 +138,29 @@ def one_x_two_inputs(
 
 
 def _movable(update: MarketUpdate) -> bool:
-    """Return True if quotes of neighbouring lines may be moved to this one."""
-    # Not in play, where lines and score change at the same time.
-    return update.market.kind in LINED and update.phase is not Phase.LIVE
+    """Return True if quotes of neighbouring lines may be moved to this one.
+
+    Not in play, where lines and score change at the same time, and not without a line model.
+    """
+    market = update.market
+    if market.of.line_model is LineModel.EXACT_LINE_ONLY:
+        return False
+    return market.family in LINED and update.phase is not Phase.LIVE
 
 
 def line_from_score(validated: ValidatedMarket) -> int | None:
     """Return the line that the rest of the match must reach, in quarter steps.
 
-    A totals line in play is less by the goals scored. None for a market without a line, and for
-    such a total if the score is unknown.
+    A totals line in play is less by the goals scored, where a model of the rest needs it. None for
+    a market without a line, and for such a total if the score is unknown.
     """
     update = validated.update
     line_q, score = update.market.line_q, update.score
     if (
         line_q is None
         or update.phase is not Phase.LIVE
-        or update.market.kind is not MarketKind.OVER_UNDER
+        or update.market.family is not MarketKind.OVER_UNDER
+        or update.market.of.line_model is LineModel.EXACT_LINE_ONLY
     ):
         return line_q
     return None if score is None else line_q - 4 * (score.home + score.away)
@@ -180,7 +193,7 @@ def _is_near(other: MarketUpdate, update: MarketUpdate) -> bool:
     """Return True if ``other`` is another line of the same market, at most MOST_STEPS away."""
     theirs, own = other.market, update.market
     return (
-        (theirs.period, theirs.kind) == (own.period, own.kind)
+        (theirs.sport, theirs.period, theirs.kind) == (own.sport, own.period, own.kind)
         and other.event.event_uid == update.event.event_uid
         and theirs.line_q is not None
         and own.line_q is not None

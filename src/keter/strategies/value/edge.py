@@ -11,7 +11,7 @@ from math import inf
 from types import MappingProxyType
 from typing import NamedTuple
 
-from keter.domain.markets import Outcome
+from keter.domain.market_kinds import Outcome
 from keter.domain.quotes import BookPrices
 from keter.domain.signals import (
     ConfirmedSignal,

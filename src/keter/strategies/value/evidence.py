@@ -10,7 +10,8 @@ from typing import NamedTuple, cast
 
 import msgspec
 
-from keter.domain.markets import Outcome, line_text, parse_market
+from keter.domain.market_kinds import Outcome
+from keter.domain.markets import line_text
 from keter.domain.verdicts import Reason
 from keter.pricing.margin import PARAMETER_NAMES
 from keter.pricing.selection import Inputs, Pooled, PoolInputs, Priced, price, wanted_ev_pct
@@ -219,7 +220,7 @@ def explain(evidence: Mapping[str, object]) -> str:
 
 def _consensus_lines(record: ConsensusRecord, facts: Evidence) -> list[str]:
     inputs, result = record.inputs, record.result
-    sides = [str(side) for side in parse_market(facts.market_id).sides]
+    sides = [str(side) for side in inputs.market.sides]
     lines = _pool_lines(inputs.pool, result.pool, sides)
     if inputs.one_x_two is not None and result.one_x_two is not None:
         lines += [

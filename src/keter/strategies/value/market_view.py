@@ -42,7 +42,9 @@ class MarketView:
         pool = pool_inputs(validated, settings, now, half_life)
         self.sharps = frozenset([quote.book for quote in pool.quotes])
         one_x_two = one_x_two_inputs(validated, settings, now, others, half_life)
-        self.inputs = Inputs(self.market.market_id, line_from_score(validated), pool, one_x_two)
+        self.inputs = Inputs(
+            self.market.market_id, line_from_score(validated), pool, one_x_two, self.market.sport
+        )
         self._others, self._half_life = others, half_life
         self._priced: dict[str | None, tuple[Inputs, Priced | Reason]] = {}
 

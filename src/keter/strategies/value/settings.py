@@ -4,9 +4,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from keter.domain.markets import MarketKind, Period
+from keter.domain.market_kinds import MarketKind
+from keter.domain.sports import SPORTS
 from keter.setting_kinds import YEAR_S, Group, Percent, Seconds, Words, checked_books
 
+# The periods of every sport, with the kinds of each.
+_MARKETS = [
+    (period.code, kind)
+    for sport in SPORTS.values()
+    for period in sport.periods
+    for kind in period.kinds
+]
 # The methods of keter.pricing.margin.
 MarginMethod = Literal[
     "multiplicative", "additive", "power", "shin", "odds_ratio", "balanced_book", "goto", "jsd"
@@ -29,19 +37,18 @@ class ValidationSettings(Group):
         description="Leagues whose name contains one of these, ignoring case.",
     )
     market_type_blacklist: Words = Field(
-        (), description="Market kinds (1x2, ah, ou, ml) or periods (ft, ht) never to bet."
+        (),
+        description="Market kinds (1x2, ah, ou, ml) or periods (ft, ht) never to bet.",
     )
 
     @field_validator("market_type_blacklist")
     @classmethod
     def _known_market_types(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        known = {
-            *MarketKind,
-            *Period,
-            *(f"{period}.{kind}" for period in Period for kind in MarketKind),
-        }
+        kinds = dict.fromkeys([*MarketKind, *(kind.text for _, kind in _MARKETS)])
+        periods = dict.fromkeys(period for period, _ in _MARKETS)
+        known = {*kinds, *periods, *(f"{period}.{kind}" for period in periods for kind in kinds)}
         if not {word.lower() for word in value} <= known:
-            raise ValueError("must be of 1x2, ah, ou, ml, ft, ht, or both as in ht.ah")
+            raise ValueError(f"must be of {', '.join([*kinds, *periods])}, or both as in ht.ah")
         return value
 
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from keter.domain.markets import Market, Period, Phase
-from keter.domain.noise import is_noise
+from keter.domain.markets import Event, Market, Phase
 from keter.domain.quotes import BookPrices, MarketUpdate, Score
 from keter.domain.signals import FUTURE_TOLERANCE_S, ValidatedMarket
+from keter.domain.sports import FOOTBALL, HALF_TIME, find_sport, not_modelled
 from keter.domain.verdicts import Number, Reason, Verdict, accept, reject
 from keter.strategies.value.settings import ValidationSettings
 
@@ -60,6 +60,9 @@ def market_refusal(
     """Return why the market as a whole is not traded, or None."""
     # Cheap checks first.
     market, event = update.market, update.event
+    if event.sport != market.sport:
+        # A market has only modelled sports, so this event's is none of them, or another one.
+        return reject(Reason.SPORT_NOT_MODELLED, sport=event.sport, why=_why_not(event, market))
     if not update.active:
         return reject(Reason.MARKET_CLOSED)
     if forbidden_kind(market, settings.market_type_blacklist):
@@ -67,9 +70,15 @@ def market_refusal(
     league = blacklisted_league(event.league, settings.league_blacklist)
     if league is not None:
         return reject(Reason.LEAGUE_BLACKLISTED, league=event.league, pattern=league)
-    if is_noise(event.league, event.home, event.away):
+    if market.of.is_noise(event.league, event.home, event.away):
         return reject(Reason.NOISE_EVENT, league=event.league, home=event.home)
     return _wrong_time(update, settings, now)
+
+
+def _why_not(event: Event, market: Market) -> str:
+    if find_sport(event.sport) is None:
+        return not_modelled(event.sport)
+    return f"The event is of {event.sport}, its market {market.market_id} of {market.sport}."
 
 
 def _wrong_time(
@@ -94,18 +103,30 @@ def _wrong_time(
 def playable(market: Market, score: Score | None) -> bool:
     """Return True if we know enough to settle a market in play.
 
-    That is the score, and for the first half also the minute.
+    In football that is the score, and for the first half also the minute. In other sports every
+    market counts the whole match, and of a shorter period nobody says whether it is over.
     """
+    if market.of is not FOOTBALL:
+        return market.period == market.of.periods[0].code
     if score is None:
         return False
-    if market.period is Period.HALF_TIME:
+    if market.period == HALF_TIME:
         return score.minute is not None and score.minute < HALF_TIME_MINUTE
     return True
 
 
 def forbidden_kind(market: Market, blacklist: tuple[str, ...]) -> bool:
-    """Return True if the kind (``ah``), the period (``ht``) or both (``ht.ah``) are in the list."""
-    names = {market.kind.value, market.period.value, f"{market.period.value}.{market.kind.value}"}
+    """Return True if the kind (``ah``), the period (``ht``) or both (``ht.ah``) are in the list.
+
+    ``ah`` forbids the handicaps of every sport, also those in sets and in games.
+    """
+    names = {
+        market.kind,
+        market.family.value,
+        market.period,
+        f"{market.period}.{market.kind}",
+        f"{market.period}.{market.family}",
+    }
     return any(word.lower() in names for word in blacklist)
 
 

@@ -5,21 +5,22 @@ from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
 
-from keter.domain.markets import MarketKind
+from keter.domain.market_kinds import MarketKind
 from keter.domain.quotes import BookPrices
-from keter.venues.asianodds.normalise import FOOTBALL, Problem, read_time
+from keter.domain.sports import FOOTBALL
+from keter.venues.asianodds.normalise import Problem, read_time
 from keter.venues.asianodds.prices import read_price
 
 # (book, price list) of each segment: see ``split_odds``.
 Segments = Sequence[tuple[str, str]]
 
 
-def result_kind(segments: Segments, sport: int) -> MarketKind:
+def result_kind(segments: Segments, sport: str) -> MarketKind:
     """Return whether a result market is 1X2 or a money line.
 
     Football has a draw. In other sports a third price in any book means 1X2.
     """
-    if sport == FOOTBALL:
+    if sport == FOOTBALL.code:
         return MarketKind.ONE_X_TWO
     three = any(
         prices.count(",") == 2 and prices.rpartition(",")[2].strip().strip("0.")

@@ -6,7 +6,8 @@ anything a bettor has. They lie far below what a column, a sum over many rows or
 
 from datetime import timedelta
 
-from keter.domain.markets import MarketKind, Phase
+from keter.domain.market_kinds import MarketKind
+from keter.domain.markets import Phase
 from keter.venues.base import Capability
 
 VENUE = "asianodds"

@@ -12,7 +12,7 @@ import msgspec
 from keter.clock import to_ms
 from keter.domain.feed import EventScore, MarketPrices
 from keter.domain.markets import Event, Market, Phase
-from keter.venues.asianodds.normalise import MARKET_TYPE_OF_PHASE, Ref
+from keter.venues.asianodds.normalise import MARKET_TYPE_OF_PHASE, Ref, read_terms
 from keter.venues.asianodds.row_markets import Slot, SlotMerger
 from keter.venues.asianodds.scores import ScoreBook
 from keter.venues.asianodds.wire import FeedRow
@@ -104,7 +104,8 @@ def merge_row(step: MergeStep, known: Row, row: FeedRow) -> None:
     known.updated_ms = at_ms or known.updated_ms
     if row.is_active is not None:
         known.active = row.is_active
-    step.slots.merge(known.slots, row, known.sport, known.favoured, at_ms or to_ms(step.now))
+    terms = read_terms(row, known.sport)
+    step.slots.merge(known.slots, row, terms, known.favoured, at_ms or to_ms(step.now))
 
 
 def leave_to_newest(

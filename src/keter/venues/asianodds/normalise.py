@@ -11,15 +11,22 @@ from typing import NamedTuple
 import msgspec
 
 from keter.clock import from_ms
-from keter.domain.markets import Event, Market, MarketKind, Period, Phase, event_uid
-from keter.domain.noise import counts_events, is_copy_in_games, is_e_sport
+from keter.domain.markets import Event, Phase, event_uid
+from keter.domain.noise import counts_events, is_e_sport
 from keter.domain.quotes import Score, VenueRef
+from keter.domain.sports import TENNIS
 from keter.plain import plain
 from keter.venues.asianodds.limits import LONGEST_NAME, MOST_CARDS, MOST_SCORE, VENUE
+from keter.venues.asianodds.sport_terms import (
+    CODES,
+    FOLLOWED,
+    FOOTBALL_NUMBER,
+    RowTerms,
+    row_terms,
+    split_name,
+)
 from keter.venues.asianodds.wire import FeedRow, TeamRow
 
-FOOTBALL = 1
-SPORTS = {1: "fb", 2: "bb", 3: "te", 5: "af", 9: "mm"}
 PHASE_OF_MARKET_TYPE = {0: Phase.LIVE, 1: Phase.TODAY, 2: Phase.EARLY}
 MARKET_TYPE_OF_PHASE = {phase: number for number, phase in PHASE_OF_MARKET_TYPE.items()}
 _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
@@ -36,6 +43,7 @@ class Problem(StrEnum):
     STALE_COPY = "stale_copy"
     BAD_LINE = "bad_line"
     NO_LINE = "no_line"
+    NO_MARKET = "no_market"
     SIGN_UNKNOWN = "sign_unknown"
     BAD_BOOK = "bad_book"
     BAD_PRICE = "bad_price"
@@ -46,7 +54,6 @@ class Problem(StrEnum):
     SHED = "shed"
     NOISE_EXTRA = "noise_extra"
     NOISE_ESPORT = "noise_esport"
-    NOISE_GAMES = "noise_games"
 
 
 # Every feed holds these: they are left out and counted, and are no reason to warn.
@@ -54,9 +61,9 @@ EVERYDAY = frozenset(
     {
         Problem.STALE_COPY,
         Problem.BEYOND_HORIZON,
+        Problem.NO_MARKET,
         Problem.NOISE_EXTRA,
         Problem.NOISE_ESPORT,
-        Problem.NOISE_GAMES,
     }
 )
 
@@ -68,7 +75,7 @@ def noise(league: str, home: str, away: str) -> Problem | None:
         return Problem.NOISE_EXTRA
     if is_e_sport(league):
         return Problem.NOISE_ESPORT
-    return Problem.NOISE_GAMES if is_copy_in_games(home, away) else None
+    return None
 
 
 class GameClock(NamedTuple):
@@ -89,16 +96,21 @@ def read_clock(in_game_minutes: int | None, sport: int, half_length: int | None)
     Added time of the first half counts as its last minute, so that the two halves never overlap.
     The code of the break is not known. It and everything outside 60..179 is no known half.
     """
-    if sport != FOOTBALL or in_game_minutes is None or not 60 <= in_game_minutes < 180:
+    if sport != FOOTBALL_NUMBER or in_game_minutes is None or not 60 <= in_game_minutes < 180:
         return GameClock(0, None)
     length = half_length if half_length and 0 < half_length < 60 else 45
     half, minute = divmod(in_game_minutes, 60)
     return GameClock(1, min(minute, length)) if half == 1 else GameClock(2, length + minute)
 
 
-def read_score(row: FeedRow, clock: GameClock) -> Score | None:
-    """Return the score of a row; None if a side's is missing, negative (unknown) or impossible."""
+def read_score(row: FeedRow, sport: int, clock: GameClock) -> Score | None:
+    """Return the score of a row; None if a side's is missing, negative (unknown) or impossible.
+
+    The two rows of a tennis match have two scores, and nobody says which counts what.
+    """
     home, away = row.home_team, row.away_team
+    if CODES.get(sport) == TENNIS.code:
+        return None
     if home is None or away is None or home.score is None or away.score is None:
         return None
     if not (0 <= home.score <= MOST_SCORE and 0 <= away.score <= MOST_SCORE):
@@ -118,17 +130,18 @@ def read_phase(row: FeedRow, asked: Phase) -> Phase:
 def read_event(row: FeedRow, sport: int) -> Event | Problem:
     """Return the event of a row, or why there is none.
 
-    Names keep their suffixes, because (N), (W) and (R) are other fixtures.
+    Names keep their suffixes, because (N), (W) and (R) are other fixtures. The marks of tennis go:
+    its rows in sets and in games are of one match.
     """
-    home, away = _name(row.home_team), _name(row.away_team)
+    code = CODES.get(sport, "")
+    home, away = (split_name(code, _name(team))[0] for team in (row.home_team, row.away_team))
     if not home or not away:
         return Problem.NO_TEAM
     league = plain((row.league_name or "").strip(), LONGEST_NAME)
     why = noise(league, home, away)
     if why is not None:
         return why
-    code = SPORTS.get(sport)
-    if code is None:
+    if sport not in FOLLOWED:
         return Problem.UNKNOWN_SPORT
     kickoff = read_time(row.start_time)
     if kickoff is None:
@@ -154,10 +167,9 @@ def read_time(milliseconds: int | None) -> datetime | None:
     return moment if _EARLIEST <= moment < _LATEST else None
 
 
-@lru_cache(maxsize=8_192)
-def market_of(period: Period, kind: MarketKind, line_q: int | None) -> Market:
-    """Return the market; equal markets share one object."""
-    return Market(period, kind, line_q)
+def read_terms(row: FeedRow, sport: int) -> RowTerms:
+    """Return what the row's markets are about."""
+    return row_terms(CODES.get(sport, ""), _name(row.home_team), _name(row.away_team))
 
 
 def home_line(quarters: int, favoured: int | None) -> int | None:

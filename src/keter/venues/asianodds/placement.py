@@ -30,10 +30,12 @@ from collections.abc import Sequence
 
 import msgspec
 
-from keter.domain.markets import Market, MarketKind, Outcome, Period
+from keter.domain.market_kinds import MarketKind, Outcome
+from keter.domain.markets import Market
 from keter.domain.money import money_text, round_to_minor
 from keter.domain.orders import Placement, PlacementQuote, PlaceOrder, PlaceOutcome, QuoteRequest
 from keter.domain.quotes import VenueRef
+from keter.domain.sports import HALF_TIME
 from keter.venues.asianodds.lenient_json import Fields, read_fields
 from keter.venues.asianodds.limits import MOST_STAKE_MINOR
 from keter.venues.asianodds.normalise import read_ref
@@ -107,8 +109,8 @@ def _selection(ref: VenueRef, market: Market, side: Outcome) -> dict[str, object
     found = read_ref(ref)
     return {
         "GameId": found.game_id,
-        "GameType": _GAME_TYPES[market.kind],
-        "IsFullTime": 1 if market.period is Period.FULL_TIME else 0,
+        "GameType": _GAME_TYPES[market.family],
+        "IsFullTime": 0 if market.period == HALF_TIME else 1,
         "MarketTypeId": found.market_type,
         "SportsType": found.sport,
         "OddsFormat": ODDS_FORMAT,

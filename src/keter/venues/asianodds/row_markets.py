@@ -9,21 +9,24 @@ from datetime import datetime
 
 import msgspec
 
-from keter.domain.markets import LINED, Market, MarketKind, Period
+from keter.domain.market_kinds import LINED, MarketKind
+from keter.domain.markets import Market
 from keter.domain.quotes import BookPrices
 from keter.venues.asianodds.book_prices import read_books, result_kind, stamp_books
-from keter.venues.asianodds.normalise import Problem, home_line, market_of
+from keter.venues.asianodds.normalise import Problem, home_line
 from keter.venues.asianodds.prices import read_line, split_odds
+from keter.venues.asianodds.sport_terms import RowTerms, market_of
 from keter.venues.asianodds.wire import FeedRow, PricesRow
 
-_SLOTS: tuple[tuple[str, Period, MarketKind], ...] = (
-    ("full_time_hdp", Period.FULL_TIME, MarketKind.ASIAN_HANDICAP),
-    ("full_time_ou", Period.FULL_TIME, MarketKind.OVER_UNDER),
-    ("full_time_one_x_two", Period.FULL_TIME, MarketKind.ONE_X_TWO),
-    ("full_time_money_line", Period.FULL_TIME, MarketKind.MONEY_LINE),
-    ("half_time_hdp", Period.HALF_TIME, MarketKind.ASIAN_HANDICAP),
-    ("half_time_ou", Period.HALF_TIME, MarketKind.OVER_UNDER),
-    ("half_time_one_x_two", Period.HALF_TIME, MarketKind.ONE_X_TWO),
+# The field, whether it is of full time, and how its market is settled.
+_SLOTS: tuple[tuple[str, bool, MarketKind], ...] = (
+    ("full_time_hdp", True, MarketKind.ASIAN_HANDICAP),
+    ("full_time_ou", True, MarketKind.OVER_UNDER),
+    ("full_time_one_x_two", True, MarketKind.ONE_X_TWO),
+    ("full_time_money_line", True, MarketKind.MONEY_LINE),
+    ("half_time_hdp", False, MarketKind.ASIAN_HANDICAP),
+    ("half_time_ou", False, MarketKind.OVER_UNDER),
+    ("half_time_one_x_two", False, MarketKind.ONE_X_TWO),
 )
 
 
@@ -54,7 +57,7 @@ class SlotMerger:
         self,
         slots: dict[str, Slot],
         row: FeedRow,
-        sport: int,
+        terms: RowTerms,
         favoured: tuple[int | None, int | None],
         at_ms: int,
     ) -> None:
@@ -62,13 +65,13 @@ class SlotMerger:
 
         ``favoured`` is (full time, half time), ``at_ms`` the row's change time.
         """
-        for name, period, kind in _SLOTS:
+        for name, full_time, kind in _SLOTS:
             incoming: PricesRow | None = getattr(row, name)
             old = slots.get(name)
             if incoming is None:
                 incoming = _NOTHING
-            side = favoured[0] if period is Period.FULL_TIME else favoured[1]
-            new = self._merged(old, incoming, (period, kind), sport, side, at_ms)
+            side = favoured[0] if full_time else favoured[1]
+            new = self._merged(old, incoming, (full_time, kind), terms, side, at_ms)
             if new is not None:
                 slots[name] = new
             elif old is not None:
@@ -82,14 +85,14 @@ class SlotMerger:
         # Its problems were counted when the slot was made.
         uncounted: Counter[str] = Counter()
         segments = split_odds(slot.odds)
-        return read_books(segments, slot.market.kind, slot.stamps, self._now, uncounted)
+        return read_books(segments, slot.market.family, slot.stamps, self._now, uncounted)
 
     def _merged(
         self,
         old: Slot | None,
         incoming: PricesRow,
-        which: tuple[Period, MarketKind],
-        sport: int,
+        which: tuple[bool, MarketKind],
+        terms: RowTerms,
         side: int | None,
         at_ms: int,
     ) -> Slot | None:
@@ -100,7 +103,7 @@ class SlotMerger:
             return None if old is not None and _changed_sides(old, side) else old
         line = line or (old.line if old is not None else "")
         market = self._market(
-            which, line, sport, odds or (old.odds if old is not None else ""), side
+            which, line, terms, odds or (old.odds if old is not None else ""), side
         )
         if market is None:
             return None
@@ -109,14 +112,19 @@ class SlotMerger:
         return self._priced(old, market, line, odds, at_ms) if odds else None
 
     def _market(
-        self, which: tuple[Period, MarketKind], line: str, sport: int, odds: str, side: int | None
+        self,
+        which: tuple[bool, MarketKind],
+        line: str,
+        terms: RowTerms,
+        odds: str,
+        side: int | None,
     ) -> Market | None:
         """Return the market that a slot's fields mean; None, and counted, if that is unclear."""
-        period, kind = which
+        full_time, kind = which
         if kind is MarketKind.ONE_X_TWO:
-            return market_of(period, result_kind(split_odds(odds), sport), None)
+            kind = result_kind(split_odds(odds), terms.sport)
         if kind not in LINED:
-            return market_of(period, kind, None)
+            return self._known(market_of(terms, kind, None, full_time=full_time))
         if not line:
             self._problems[Problem.NO_LINE] += 1
             return None
@@ -130,7 +138,12 @@ class SlotMerger:
             if quarters is None:
                 self._problems[Problem.SIGN_UNKNOWN] += 1
                 return None
-        return market_of(period, kind, quarters)
+        return self._known(market_of(terms, kind, quarters, full_time=full_time))
+
+    def _known(self, market: Market | None) -> Market | None:
+        if market is None:
+            self._problems[Problem.NO_MARKET] += 1
+        return market
 
     def _priced(
         self, old: Slot | None, market: Market, line: str, odds: str, at_ms: int
@@ -141,7 +154,7 @@ class SlotMerger:
             stamps = stamp_books(split_odds(old.odds), old.stamps, segments, at_ms)
         else:
             stamps = (at_ms,) * len(segments)
-        books = read_books(segments, market.kind, stamps, self._now, self._problems)
+        books = read_books(segments, market.family, stamps, self._now, self._problems)
         if not books:
             return None
         revision = next(self._revisions)
@@ -155,7 +168,7 @@ def _changed_sides(old: Slot, favoured: int | None) -> bool:
     A favourite of 0 says nothing: it may also mean that the field is absent.
     """
     line_q = old.market.line_q
-    if old.market.kind is not MarketKind.ASIAN_HANDICAP or not line_q or favoured not in {1, 2}:
+    if old.market.family is not MarketKind.ASIAN_HANDICAP or not line_q or favoured not in {1, 2}:
         return False
     return home_line(abs(line_q), favoured) != line_q
 

@@ -17,10 +17,15 @@ Pure.
 
 from collections.abc import Callable
 
-from keter.domain.markets import Market, MarketKind, Outcome, Period
+from msgspec.structs import replace
+
+from keter.domain.market_kinds import MarketKind, Outcome
+from keter.domain.markets import Market
+from keter.domain.sports import HALF_TIME
 from keter.venues.asianodds.lenient_json import Fields
 from keter.venues.asianodds.normalise import home_line
 from keter.venues.asianodds.prices import read_line
+from keter.venues.asianodds.sport_terms import RowTerms, market_of
 
 Intended = tuple[Market, Outcome]
 IntendedOf = Callable[[str], Intended | None]
@@ -34,39 +39,61 @@ _SIDES = {
     "x": (MarketKind.ONE_X_TWO, Outcome.DRAW),
     "2": (MarketKind.ONE_X_TWO, Outcome.AWAY),
 }
-_PERIODS = {"ft": Period.FULL_TIME, "ht": Period.HALF_TIME}
+_FULL_TIME = {"ft": True, "ht": False}
 
 
 def read_selection(
-    row: Fields, intended: Intended | None
+    row: Fields, terms: RowTerms, intended: Intended | None
 ) -> tuple[Market, Outcome] | tuple[None, None]:
     """Return market and side of a bet row, or (None, None) if its words cannot be read."""
     found = _SIDES.get(row.text("BetType").lower())
-    period = _PERIODS.get(row.text("Term").lower())
-    if found is None or period is None:
+    full_time = _FULL_TIME.get(row.text("Term").lower())
+    if found is None or full_time is None:
         return None, None
     kind, side = found
+    line = None
     if kind is MarketKind.ONE_X_TWO:
         # The venue writes a money line in the words of 1X2.
-        if intended is not None and intended[0].kind is MarketKind.MONEY_LINE:
+        meant = intended is not None and intended[0].family is MarketKind.MONEY_LINE
+        if meant or market_of(terms, kind, None, full_time=full_time) is None:
             kind = MarketKind.MONEY_LINE
-        return Market(period, kind), side
+    else:
+        line = _line(row, terms, kind, side, intended, full_time=full_time)
+        if line is None:
+            return None, None
+    market = market_of(terms, kind, line, full_time=full_time)
+    return (market, side) if market is not None and side in market.sides else (None, None)
+
+
+def _line(
+    row: Fields,
+    terms: RowTerms,
+    kind: MarketKind,
+    side: Outcome,
+    intended: Intended | None,
+    *,
+    full_time: bool,
+) -> int | None:
+    """Return the line of a handicap or a total in quarters; None if it cannot be read."""
     text = row.text("HdpOrGoal")
     try:
         quarters = read_line(text.lstrip("-+"))
     except ValueError:
-        return None, None
+        return None
     if kind is MarketKind.OVER_UNDER:
-        return (Market(period, kind, quarters), side) if not text.startswith("-") else (None, None)
-    line = _handicap(row, period, side, quarters, intended)
-    return (Market(period, kind, line), side) if line is not None else (None, None)
+        return quarters if not text.startswith("-") else None
+    level = market_of(terms, kind, 0, full_time=full_time)
+    return None if level is None else _handicap(row, level, side, quarters, intended)
 
 
 def _handicap(
-    row: Fields, period: Period, side: Outcome, quarters: int, intended: Intended | None
+    row: Fields, level: Market, side: Outcome, quarters: int, intended: Intended | None
 ) -> int | None:
-    """Return the home line in quarters, by the rule at the top of this file; None if unread."""
-    own = "FullTimeFavoured" if period is Period.FULL_TIME else "HalfTimeFavoured"
+    """Return the home line in quarters, by the rule at the top of this file; None if unread.
+
+    ``level`` is the handicap market of the row at line 0.
+    """
+    own = "HalfTimeFavoured" if level.period == HALF_TIME else "FullTimeFavoured"
     favoured = row.integer(own) or row.integer("Favoured")
     line_q = home_line(quarters, favoured)
     in_doubt = line_q is None or (
@@ -74,9 +101,7 @@ def _handicap(
     )
     if in_doubt and intended is not None:
         market, wanted = intended
-        same = (
-            market.kind is MarketKind.ASIAN_HANDICAP and market.period is period and wanted is side
-        )
-        if same and market.line_q is not None and abs(market.line_q) == quarters:
-            return market.line_q
+        own_q = market.line_q
+        if own_q is not None and wanted is side and replace(market, line_q=0) == level:
+            return own_q if abs(own_q) == quarters else line_q
     return line_q

@@ -200,7 +200,7 @@ class FeedState:
         if self._fixtures[uid].phase is not Phase.LIVE:
             return
         clock = read_clock(row.in_game_minutes, sport, row.expected_length)
-        score = read_score(row, clock)
+        score = read_score(row, sport, clock)
         if score is None:
             return
         observed_ms = changed_ms(row, step.now) or to_ms(step.now)

@@ -25,6 +25,7 @@ import msgspec
 from keter.domain.bets import BetState
 from keter.domain.money import round_to_minor, to_decimal
 from keter.domain.odds import convert
+from keter.domain.sports import FOOTBALL
 from keter.domain.tickets import Ticket, TicketStatus
 from keter.errors import InvalidOddsError
 from keter.venues.asianodds.lenient_json import Fields, read_rows
@@ -37,9 +38,9 @@ from keter.venues.asianodds.limits import (
     MOST_SCORE,
     MOST_STAKE_MINOR,
 )
-from keter.venues.asianodds.normalise import FOOTBALL, SPORTS
 from keter.venues.asianodds.placement import REFERENCE_PREFIX
 from keter.venues.asianodds.selections import IntendedOf, read_selection
+from keter.venues.asianodds.sport_terms import CODES, row_terms, split_name
 from keter.venues.asianodds.wire import Answer, BrokenAnswerError
 
 # Kick-offs of bet rows are this far ahead of those in the feed.
@@ -130,7 +131,9 @@ def read_ticket(row: Fields, now: datetime, intended: IntendedOf = lambda _: Non
         raise BrokenAnswerError("bad_rows", "a bet row without a stake")
     stake_minor = _stake(row)
     reference = row.text("BetPlacementReference").removeprefix(REFERENCE_PREFIX)
-    market, side = read_selection(row, intended(reference))
+    sport = _sport(row.integer("SportsType"))
+    home, away = (row.text(name, longest=LONGEST_NAME) for name in ("HomeName", "AwayName"))
+    market, side = read_selection(row, row_terms(sport, home, away), intended(reference))
     status = _status(row)
     return Ticket(
         reference=_key(reference),
@@ -143,8 +146,8 @@ def read_ticket(row: Fields, now: datetime, intended: IntendedOf = lambda _: Non
         placed_at=_placed_at(row, now),
         market=market,
         side=side,
-        home=row.text("HomeName", longest=LONGEST_NAME),
-        away=row.text("AwayName", longest=LONGEST_NAME),
+        home=split_name(sport, home)[0],
+        away=split_name(sport, away)[0],
         league=row.text("LeagueName", longest=LONGEST_NAME),
         kickoff=_kickoff(row, now),
         result=_result(row, status, stake_minor or 0),
@@ -152,7 +155,7 @@ def read_ticket(row: Fields, now: datetime, intended: IntendedOf = lambda _: Non
         final_score=_score(row, "FullTimeHomeScore", "FullTimeAwayScore"),
         half_time_score=_score(row, "HalfTimeHomeScore", "HalfTimeAwayScore"),
         message=row.text("BetPlacementMessage"),
-        sport=_sport(row.integer("SportsType")),
+        sport=sport,
         unreadable=_trouble(row, stake_minor),
         stake_known=stake_minor is not None,
     )
@@ -220,8 +223,8 @@ def _sport(number: int | None) -> str:
     A sport that Keter does not know gets a code from its number.
     """
     if number is None:
-        return SPORTS[FOOTBALL]
-    return SPORTS.get(number, f"s{number}" if 0 <= number < 1000 else "other")
+        return FOOTBALL.code
+    return CODES.get(number, f"s{number}" if 0 <= number < 1000 else "other")
 
 
 def _score(row: Fields, home: str, away: str) -> tuple[int, int] | None:

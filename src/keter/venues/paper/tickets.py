@@ -9,8 +9,9 @@ from decimal import Decimal
 from keter.domain.bets import BetState
 from keter.domain.feed import EventScore
 from keter.domain.placements import PaperTicket
-from keter.domain.settlement import Settlement, settle
+from keter.domain.settlement import Settlement
 from keter.domain.signals import approved_signal
+from keter.domain.sports_settlement import settle_sport
 from keter.domain.tickets import Ticket, TicketStatus
 
 # After kick-off. A bet whose result has not come by then is void.
@@ -30,21 +31,21 @@ def settlement_of(
 
     ``from_score_at_bet``: whether a handicap in play counts from the score at the bet.
     """
-    if result is None:
+    final = result.final(ticket.market.of) if result is not None else None
+    if final is None:
         overdue = now > ticket.kickoff + RESULT_DEADLINE
         return Settlement(BetState.VOID, 0) if overdue else None
     try:
-        return settle(
+        return settle_sport(
             ticket.market,
             ticket.side,
-            final=(result.score.home, result.score.away),
-            half_time=result.half_time,
+            final,
             score_at_bet=ticket.score_at_bet if from_score_at_bet else None,
             odds=Decimal(ticket.odds),
             stake_minor=ticket.stake_minor,
         )
     except ValueError:
-        # A half-time bet, and nobody saw the half-time score of the event.
+        # The score lacks the market's period: nobody saw the half-time score of the event.
         return Settlement(BetState.VOID, 0)
 
 
@@ -70,6 +71,7 @@ def as_venue_ticket(ticket: PaperTicket, result: EventScore | None, now: datetim
         score_at_bet=ticket.score_at_bet,
         final_score=(shown.score.home, shown.score.away) if shown is not None else None,
         half_time_score=shown.half_time if shown is not None else None,
+        sport=ticket.market.sport,
         message=ticket.message if ticket.refused and now >= ticket.decided_at else "",
     )
 

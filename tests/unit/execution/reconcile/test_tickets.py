@@ -10,8 +10,10 @@ from keter.betting_settings import RouterSettings
 from keter.bus.codec import encode
 from keter.domain.bets import FINAL, SETTLED, Bet, BetState
 from keter.domain.feed import EventScore
-from keter.domain.markets import Outcome
+from keter.domain.market_kinds import Outcome
+from keter.domain.markets import parse_market
 from keter.domain.quotes import Score
+from keter.domain.sports_scores import BasketballScore
 from keter.domain.tickets import Ticket, TicketStatus
 from keter.execution.reconcile.settling import compare, own_settlement
 from keter.execution.reconcile.tickets import (
@@ -201,6 +203,34 @@ def test_without_a_final_score_we_do_not_judge() -> None:
     half_only = msgspec.structs.replace(ticket, half_time_score=(3, 0))
     assert own_settlement(BET, [half_only], None, from_score_at_bet=True) is None
     assert compare(BET, S.WON, 1200, None, [ticket], NOW).agrees is None
+
+
+def test_another_sport_is_settled_by_its_own_score_alone() -> None:
+    spread = parse_market("bb", "ot.ah.-1.5")
+    bet = Bet(an_intent(market=spread, side=Outcome.HOME), S.RUNNING, NOW)
+    values: dict[str, Any] = {
+        "market": spread,
+        "side": Outcome.HOME,
+        "result": "WON",
+        "score_at_bet": (30, 20),
+    }
+    won = a_ticket(TicketStatus.SETTLED, final_score=(3, 0), pnl_minor=1200, **values)
+    assert own_settlement(bet, [won], result(99, 97), from_score_at_bet=True) is None
+    match = BasketballScore((90, 90), (99, 97))
+    scored = msgspec.structs.replace(result(99, 97), match=match)
+    own = own_settlement(bet, [won], scored, from_score_at_bet=True)
+    # It counts from 0-0 whatever the score at the bet was.
+    assert own is not None and (own.state, own.profit_minor) == (S.WON, 1200)
+
+
+def test_a_first_half_is_settled_while_the_match_is_on() -> None:
+    half = parse_market("fb", "ht.ou.0.5")
+    bet = Bet(an_intent(market=half), S.RUNNING, NOW)
+    ticket = a_ticket(TicketStatus.SETTLED, market=half, half_time_score=(1, 0), result="WON")
+    own = own_settlement(bet, [ticket], None, from_score_at_bet=True)
+    assert own is not None and own.state is S.WON
+    unknown = msgspec.structs.replace(ticket, half_time_score=None, final_score=(1, 0))
+    assert own_settlement(bet, [unknown], None, from_score_at_bet=True) is None
 
 
 def test_money_of_many_tickets_is_never_rounded_twice() -> None:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from keter.domain.markets import Outcome
+from keter.domain.market_kinds import Outcome
 from keter.domain.verdicts import Reason, accept, reject
 from keter.strategies.value.confirmation import SHORTEST_WAIT_S, Confirmation
 from keter.strategies.value.edge import Judgement

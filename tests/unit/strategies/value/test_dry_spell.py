@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from keter.domain.markets import Outcome
+from keter.domain.market_kinds import Outcome
 from keter.domain.verdicts import Reason, accept, reject
 from keter.strategies.value.dry_spell import DrySpell
 from keter.strategies.value.edge import Judgement

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keter.domain.markets import Market, MarketKind, Outcome, Period, Phase, parse_market
+from keter.domain.market_kinds import MarketKind, Outcome
+from keter.domain.markets import Market, Phase, parse_market
 from keter.domain.quotes import BookPrices, Score
 from keter.domain.signals import ConfirmedSignal, ValidatedMarket
+from keter.domain.sports import FULL_TIME
 from keter.domain.verdicts import Reason, Verdict
 from keter.pricing.devigging import devig
 from keter.pricing.goals import fit_total, total_chances
@@ -24,8 +26,8 @@ from keter.strategies.value.settings import EdgeSettings
 from tests.kit.signals import NOW, an_event, an_update, prices
 
 RULES = EdgeSettings()
-RESULT = parse_market("ft.1x2")
-LEVEL = parse_market("ft.ah.-0.25")
+RESULT = parse_market("fb", "ft.1x2")
+LEVEL = parse_market("fb", "ft.ah.-0.25")
 SHARPS_1X2 = (
     prices("PIN", 2.60, 3.30, 2.90),
     prices("SBO", 2.55, 3.25, 2.88),
@@ -255,14 +257,14 @@ def test_a_whole_handicap_takes_its_push_from_the_goal_model() -> None:
         prices("PIN", 3.4, 1.33),
         prices("SBO", 3.4, 1.32),
         prices("IBC", 3.9, 1.25),
-        market=parse_market("ft.ah.-1"),
+        market=parse_market("fb", "ft.ah.-1"),
     )
     verdict, _ = judged(market, others=(a_market(*SHARPS_1X2),))
     assert verdict.numbers["basis"] == "goals"
 
 
 def test_a_totals_line_tells_its_own_push() -> None:
-    market = a_market(*SHARPS_AH, prices("IBC", 2.2, 1.7), market=parse_market("ft.ou.2.25"))
+    market = a_market(*SHARPS_AH, prices("IBC", 2.2, 1.7), market=parse_market("fb", "ft.ou.2.25"))
     signal = signalled(market, Outcome.OVER)
     p = signal.fair.effective_p
     made = total_chances(fit_total(p, 9), 9)
@@ -272,12 +274,14 @@ def test_a_totals_line_tells_its_own_push() -> None:
 
 def test_goals_already_scored_shorten_a_total_in_play() -> None:
     books = (*SHARPS_AH, prices("IBC", 2.2, 1.7))
-    live = a_market(*books, market=parse_market("ft.ou.3.25"), phase=Phase.LIVE, score=Score(1, 0))
-    fresh = a_market(*books, market=parse_market("ft.ou.2.25"))
+    live = a_market(
+        *books, market=parse_market("fb", "ft.ou.3.25"), phase=Phase.LIVE, score=Score(1, 0)
+    )
+    fresh = a_market(*books, market=parse_market("fb", "ft.ou.2.25"))
     assert signalled(live, Outcome.OVER).fair.win_mass == pytest.approx(
         signalled(fresh, Outcome.OVER).fair.win_mass
     )
-    unknown = a_market(*books, market=parse_market("ft.ou.3.25"), phase=Phase.LIVE)
+    unknown = a_market(*books, market=parse_market("fb", "ft.ou.3.25"), phase=Phase.LIVE)
     assert judged(unknown, Outcome.OVER)[0].numbers["basis"] == "action"
 
 
@@ -301,7 +305,7 @@ def test_another_events_result_is_not_used() -> None:
 
 
 def neighbour(steps: int, *books: BookPrices) -> ValidatedMarket:
-    return a_market(*books, market=Market(Period.FULL_TIME, MarketKind.OVER_UNDER, 10 + steps))
+    return a_market(*books, market=Market(FULL_TIME, MarketKind.OVER_UNDER, 10 + steps))
 
 
 def test_a_neighbouring_sharp_line_stands_in_at_a_higher_price() -> None:
@@ -324,7 +328,7 @@ def test_no_line_is_moved_further_than_two_steps_nor_in_play() -> None:
     live = a_market(
         SHARPS_AH[0],
         prices("IBC", 2.2, 1.7),
-        market=parse_market("ft.ou.2.5"),
+        market=parse_market("fb", "ft.ou.2.5"),
         phase=Phase.LIVE,
         score=Score(0, 0),
     )
@@ -336,7 +340,7 @@ def test_no_line_is_moved_further_than_two_steps_nor_in_play() -> None:
 
 def test_a_handicap_is_moved_only_where_the_result_is_known() -> None:
     market = a_market(SHARPS_AH[0], prices("IBC", 2.3, 1.7), market=LEVEL)
-    near = a_market(prices("SBO", 1.66, 2.30), market=parse_market("ft.ah.0"))
+    near = a_market(prices("SBO", 1.66, 2.30), market=parse_market("fb", "ft.ah.0"))
     assert judged(market, others=(near,))[0].reason is Reason.NO_SOLUTION
     assert judged(market, others=(near, a_market(*SHARPS_1X2)))[0].reason is Reason.OK
 
@@ -354,7 +358,7 @@ def test_a_book_without_which_nothing_can_be_priced_has_no_worth() -> None:
     """The 1X2 that moves the line is this book's alone."""
     result = a_market(prices("PIN", 2.6, 3.3, 2.9))
     near = a_market(
-        prices("SBO", 1.66, 2.30), prices("ISN", 1.65, 2.31), market=parse_market("ft.ah.0")
+        prices("SBO", 1.66, 2.30), prices("ISN", 1.65, 2.31), market=parse_market("fb", "ft.ah.0")
     )
     signal = signalled(
         a_market(prices("IBC", 2.3, 1.7), SHARPS_AH[0], market=LEVEL), others=(near, result)

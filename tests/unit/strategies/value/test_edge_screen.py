@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keter.domain.markets import Market, Outcome, parse_market
+from keter.domain.market_kinds import Outcome
+from keter.domain.markets import Market, parse_market
 from keter.domain.quotes import BookPrices
 from keter.domain.signals import ValidatedMarket
 from keter.domain.verdicts import Reason
@@ -18,11 +19,11 @@ from tests.kit.signals import NOW, an_update, prices
 
 NAMES = ("PIN", "ISN", "SBO", "IBC", "SIN", "GA")
 MARKETS = tuple(
-    map(
-        parse_market,
-        ("ft.1x2", "ft.ml", "ft.ah.-0.25", "ft.ah.-1", "ft.ah.0.5", "ft.ou.2.5", "ft.ou.2.75"),
+    parse_market("fb", market_id)
+    for market_id in (
+        "ft.1x2", "ft.ml", "ft.ah.-0.25", "ft.ah.-1", "ft.ah.0.5", "ft.ou.2.5", "ft.ou.2.75",
     )
-)
+)  # fmt: skip
 Told = list[tuple[Outcome, bool, Reason]]
 
 

@@ -10,7 +10,7 @@ from keter.strategies.value.settings import EdgeSettings, ValidationSettings
 from tests.kit.signals import NOW, an_update, prices
 
 PIN = prices("PIN", 1.95, 1.97)
-HANDICAP = an_update(PIN, prices("IBC", 2.3, 1.7), market=parse_market("ft.ah.-0.5"))
+HANDICAP = an_update(PIN, prices("IBC", 2.3, 1.7), market=parse_market("fb", "ft.ah.-0.5"))
 RESULT = an_update(prices("PIN", 2.6, 3.3, 2.9), prices("IBC", 2.5, 3.2, 2.8))
 
 

@@ -3,20 +3,23 @@
 import math
 from datetime import timedelta
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keter.domain.markets import Market, MarketKind, Period, Phase
+from keter.domain.market_kinds import MarketKind
+from keter.domain.markets import Market, Phase, parse_market
 from keter.domain.quotes import BookPrices, MarketUpdate, Score
 from keter.domain.signals import ValidatedMarket
+from keter.domain.sports import HALF_TIME
 from keter.domain.verdicts import Reason
 from keter.strategies.value.settings import ValidationSettings
 from keter.strategies.value.validation import Dropped, validate
 from tests.kit.signals import NOW, an_event, an_update, prices
 
 PIN = prices("PIN", 2.1, 3.4, 3.6)
-HALF = Market(Period.HALF_TIME, MarketKind.ONE_X_TWO)
+HALF = Market(HALF_TIME, MarketKind.ONE_X_TWO, None)
 
 
 def verdict_on(update: MarketUpdate, settings: ValidationSettings | None = None) -> Reason:
@@ -69,6 +72,75 @@ def test_kind_period_or_both_may_be_blacklisted(word: str) -> None:
         verdict_on(an_update(PIN), ValidationSettings(market_type_blacklist=(word,)))
         is Reason.MARKET_TYPE_BLACKLISTED
     )
+
+
+@pytest.mark.parametrize("word", ["ah", "sets-ah", "ft.ah", "FT.sets-ah", "ft"])
+def test_a_blacklisted_kind_is_forbidden_in_every_sport(word: str) -> None:
+    update = of_sport("te", "ft.sets-ah.-1.5")
+    assert verdict_on(update) is Reason.OK
+    only = ValidationSettings(market_type_blacklist=(word,))
+    assert verdict_on(update, only) is Reason.MARKET_TYPE_BLACKLISTED
+    games = ValidationSettings(market_type_blacklist=("games-ah", "s1", "ot.ml"))
+    assert verdict_on(update, games) is Reason.OK
+
+
+def of_sport(
+    sport: str, market_id: str, *, home: str = "Alpha", phase: Phase = Phase.TODAY
+) -> MarketUpdate:
+    event = msgspec.structs.replace(an_event(home=home), sport=sport)
+    market = parse_market(sport, market_id)
+    return an_update(prices("PIN", 1.9, 1.9), event=event, market=market, phase=phase)
+
+
+def test_a_sport_that_is_not_modelled_is_refused_with_a_sentence() -> None:
+    cricket = msgspec.structs.replace(an_event(), sport="cr")
+    verdict, market = validate(an_update(PIN, event=cricket), ValidationSettings(), NOW)
+    assert (verdict.reason, market) == (Reason.SPORT_NOT_MODELLED, None)
+    assert verdict.numbers["sport"] == "cr"
+    assert "Keter does not bet on 'cr'" in str(verdict.numbers["why"])
+    assert "football (fb), tennis (te)" in str(verdict.numbers["why"])
+
+
+def test_a_market_of_another_sport_than_its_event_is_refused() -> None:
+    baseball = msgspec.structs.replace(an_event(), sport="bs")
+    verdict, market = validate(an_update(PIN, event=baseball), ValidationSettings(), NOW)
+    assert (verdict.reason, market) == (Reason.SPORT_NOT_MODELLED, None)
+    assert "its market ft.1x2 of fb" in str(verdict.numbers["why"])
+
+
+@pytest.mark.parametrize(
+    ("sport", "market_id", "home", "reason"),
+    [
+        ("te", "ft.sets-ah.-1.5", "Ivanova (Sets)", Reason.OK),
+        ("te", "ft.sets-ah.-1.5", "Ivanova - Aces", Reason.NOISE_EVENT),
+        ("bb", "ot.ou.221", "Las Vegas Aces", Reason.OK),
+        ("bb", "ot.ou.221", "Alpha (Sets)", Reason.NOISE_EVENT),
+        ("bs", "ft.ml", "Alpha Total Home Runs", Reason.NOISE_EVENT),
+        ("ih", "ot.ml", "Alpha 1st period", Reason.NOISE_EVENT),
+    ],
+)
+def test_the_sport_says_which_names_are_no_match(
+    sport: str, market_id: str, home: str, reason: Reason
+) -> None:
+    assert verdict_on(of_sport(sport, market_id, home=home)) is reason
+
+
+@pytest.mark.parametrize(
+    ("sport", "market_id", "reason"),
+    [
+        ("bb", "ot.ah.-5.5", Reason.OK),
+        ("te", "ft.ml", Reason.OK),
+        ("bb", "reg.ah.-5.5", Reason.EVENT_STARTED),
+        ("te", "s1.ml", Reason.EVENT_STARTED),
+        ("bs", "f5.ml", Reason.EVENT_STARTED),
+    ],
+)
+def test_in_play_other_sports_need_no_score_but_a_period_that_is_not_over(
+    sport: str, market_id: str, reason: Reason
+) -> None:
+    live = of_sport(sport, market_id, phase=Phase.LIVE)
+    assert verdict_on(live, ValidationSettings(in_play=True)) is reason
+    assert verdict_on(live) is Reason.EVENT_STARTED
 
 
 def test_in_play_is_bet_only_when_asked_for_and_the_score_is_known() -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from keter.clock import to_ms
-from keter.domain.markets import MarketKind
+from keter.domain.market_kinds import MarketKind
 from keter.venues.asianodds.book_prices import read_books, result_kind, stamp_books
 from keter.venues.asianodds.normalise import Problem
 from keter.venues.asianodds.prices import split_odds
@@ -94,15 +94,15 @@ def test_an_under_round_book_is_kept_and_counted() -> None:
 @pytest.mark.parametrize(
     ("text", "sport", "kind"),
     [
-        ("PIN=1.5,2.6", 2, MarketKind.MONEY_LINE),
-        ("PIN=1.5,2.6,", 2, MarketKind.MONEY_LINE),
-        ("PIN=1.5,2.6,0.00", 9, MarketKind.MONEY_LINE),
-        ("PIN=1.5,2.6,15", 2, MarketKind.ONE_X_TWO),
-        ("PIN=1.5,2.6", 1, MarketKind.ONE_X_TWO),
+        ("PIN=1.5,2.6", "bb", MarketKind.MONEY_LINE),
+        ("PIN=1.5,2.6,", "bb", MarketKind.MONEY_LINE),
+        ("PIN=1.5,2.6,0.00", "mm", MarketKind.MONEY_LINE),
+        ("PIN=1.5,2.6,15", "bb", MarketKind.ONE_X_TWO),
+        ("PIN=1.5,2.6", "fb", MarketKind.ONE_X_TWO),
     ],
 )
 def test_two_prices_are_a_money_line_where_there_is_no_draw(
-    text: str, sport: int, kind: MarketKind
+    text: str, sport: str, kind: MarketKind
 ) -> None:
     assert result_kind(split_odds(text), sport) is kind
 

@@ -37,8 +37,8 @@ from tests.kit.asianodds_seam import Venue
 from tests.kit.feed_state import known_markets
 from tests.kit.fuzzing import CORPUS, bodies, singles, write
 
-TOTALS = parse_market("ft.ou.2.5")
-INTENDED = (parse_market("ft.ah.-0.75"), TOTALS.sides[0])
+TOTALS = parse_market("fb", "ft.ou.2.5")
+INTENDED = (parse_market("fb", "ft.ah.-0.75"), TOTALS.sides[0])
 TEXTS_OF_AN_ANSWER = 6  # an error or a placement has all of them, and a few words of ours
 READERS: list[tuple[str, Callable[[Answer], Any]]] = [
     ("bets", lambda answer: read_tickets(answer, NOW)),

@@ -79,12 +79,12 @@ def test_clocks_of_other_sports_are_not_guessed() -> None:
 def test_a_score_needs_both_sides_and_sense() -> None:
     clock = read_clock(77, 1, 45)
     good = msgspec.convert(live_row(goals=(2, 1), in_game=77), FeedRow)
-    score = read_score(good, clock)
+    score = read_score(good, 1, clock)
     assert score is not None
     assert (score.home, score.away, score.minute) == (2, 1, 17)
     for goals in ((-1, 0), (0, 5_000)):
-        assert read_score(msgspec.convert(live_row(goals=goals), FeedRow), clock) is None
-    assert read_score(row_of(HomeTeam={"Name": "Alpha FC"}), clock) is None
+        assert read_score(msgspec.convert(live_row(goals=goals), FeedRow), 1, clock) is None
+    assert read_score(row_of(HomeTeam={"Name": "Alpha FC"}), 1, clock) is None
 
 
 def test_the_row_names_its_own_phase_and_falls_back_on_what_was_asked() -> None:
@@ -149,7 +149,6 @@ def test_a_row_that_is_no_fixture_says_why(
         ("*DEMO LEAGUE - CORNERS", "Alpha", "Beta", Problem.NOISE_EXTRA),
         ("FANTASY MATCH", "Alpha", "Beta", Problem.NOISE_ESPORT),
         ("E-Soccer Battle 8 mins", "Alpha", "Beta", Problem.NOISE_ESPORT),
-        ("ATP DEMO", "A Player (Games)", "B Player (Games)", Problem.NOISE_GAMES),
         ("ATP DEMO", "A Player (Sets)", "B Player (Sets)", None),
         ("LEAGUE FOOTBALL", "Alpha", "Beta", None),
     ],

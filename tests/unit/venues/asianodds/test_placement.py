@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keter.domain.markets import Outcome, parse_market
+from keter.domain.market_kinds import Outcome
+from keter.domain.markets import parse_market
 from keter.domain.orders import PlaceOrder, PlaceOutcome, QuoteRequest
 from keter.domain.quotes import VenueRef
 from keter.venues.asianodds.normalise import Ref
@@ -23,7 +24,7 @@ from keter.venues.asianodds.wire import read_answer
 from tests.kit.asianodds_payloads import result_body
 
 REF = Ref(1, 0, -55001122, 910022331).venue_ref()
-AWAY_075 = parse_market("ft.ah.-0.75")
+AWAY_075 = parse_market("fb", "ft.ah.-0.75")
 OURS = "kt0001"
 
 
@@ -89,12 +90,17 @@ def test_a_stake_is_written_to_the_cent(stake_minor: int) -> None:
         ("ft.1x2", Outcome.DRAW, "X", "DrawOdds", 1),
         ("ht.1x2", Outcome.HOME, "X", "HomeOdds", 0),
         ("ft.ml", Outcome.AWAY, "X", "AwayOdds", 1),
+        ("te:ft.games-ah.-3.5", Outcome.HOME, "H", "HomeOdds", 1),
+        ("te:ft.sets-ou.2.5", Outcome.OVER, "O", "OverOdds", 1),
+        ("bb:ot.ml", Outcome.HOME, "X", "HomeOdds", 1),
     ],
 )
 def test_every_market_has_its_names(
     market: str, side: Outcome, game_type: str, odds_name: str, full: int
 ) -> None:
-    body = json.loads(info_body(QuoteRequest(REF, parse_market(market), side, ("PIN", "SBO")), 15))
+    sport, _, market_id = market.rpartition(":")
+    named = parse_market(sport or "fb", market_id)
+    body = json.loads(info_body(QuoteRequest(REF, named, side, ("PIN", "SBO")), 15))
     assert (body["GameType"], body["OddsName"], body["IsFullTime"]) == (game_type, odds_name, full)
     assert (body["Bookies"], body["Timeout"], body["OddsFormat"]) == ("PIN,SBO", 15, "00")
 
@@ -130,7 +136,7 @@ def test_a_quote_without_books_is_not_asked_for() -> None:
 
 def quoted(*items: dict[str, Any], market: str = "ft.ah.-0.75") -> list[Any]:
     answer = read_answer(result_body({"OddsPlacementData": list(items)}))
-    return read_quotes(answer, parse_market(market))
+    return read_quotes(answer, parse_market("fb", market))
 
 
 def offer(**changes: Any) -> dict[str, Any]:

@@ -40,8 +40,10 @@ def take(
     phase: Phase = Phase.TODAY,
     at: datetime = NOW,
     fresh: bool = False,
+    sport: int = 1,
 ) -> Merged:
-    return state.merge(read_feed(read_answer(feed_body(*rows))), phase, at, fresh=fresh)
+    body = feed_body(*rows, sport=sport)
+    return state.merge(read_feed(read_answer(body)), phase, at, fresh=fresh)
 
 
 def told(merged: Merged) -> dict[str, MarketPrices]:
@@ -107,8 +109,8 @@ def test_basketball_prices_are_a_money_line() -> None:
     state = FeedState()
     body = feed_body(match_game(FullTimeOneXTwo=result_odds("PIN=1.5,2.6")), sport=2)
     merged = state.merge(read_feed(read_answer(body)), Phase.TODAY, NOW)
-    assert set(told(merged)) == {"ft.ml"}
-    assert merged.changed[0].event.sport == "bb"
+    assert set(told(merged)) == {"ot.ml"}  # Asian books count overtime
+    assert merged.changed[0].event.sport == merged.changed[0].market.sport == "bb"
 
 
 def test_the_same_answer_again_changes_nothing() -> None:
@@ -804,3 +806,56 @@ def test_names_in_the_feed_show_what_they_are() -> None:
     assert take(FeedState(), full_row(HomeTeam={"Name": "A" * 121})).problems == {
         Problem.NO_TEAM: 1
     }
+
+
+TWO = "PIN=1.5,2.6"
+
+
+def tennis(mark: str, game_id: int, match_id: int, **prices: Any) -> dict[str, Any]:
+    names = {"HomeTeam": {"Name": f"A Ivanova {mark}"}, "AwayTeam": {"Name": f"B Petrova {mark}"}}
+    return match_game(game_id, MatchId=match_id, LeagueName="WTA DEMO", **names, **prices)
+
+
+def test_the_rows_of_a_tennis_match_in_sets_and_in_games_are_one_event() -> None:
+    rows = [
+        tennis(
+            "(Sets)", 1, -1, FullTimeHdp=handicap("1.5"), FullTimeOneXTwo=result_odds("PIN=1.5,2.6")
+        ),
+        tennis("(Games)", 2, -2, FullTimeHdp=handicap("3.5"), FullTimeOu=total("22.5")),
+    ]
+    merged = take(FeedState(), *rows, sport=3)
+    assert set(told(merged)) == {
+        "ft.sets-ah.-1.5",
+        "ft.ml",
+        "ft.games-ah.-3.5",
+        "ft.games-ou.22.5",
+    }
+    assert {prices.event.event_uid for prices in merged.changed} == {
+        "te-20260216-a-ivanova-v-b-petrova"
+    }
+    assert {prices.market.sport for prices in merged.changed} == {"te"}
+    games = told(merged)["ft.games-ah.-3.5"]
+    assert (read_ref(games.ref).game_id, read_ref(games.ref).match_id) == (2, -2)
+
+
+def test_a_market_whose_meaning_in_the_sport_is_unknown_is_left_out_and_counted() -> None:
+    unmarked = tennis("", 1, -1, FullTimeHdp=handicap("1.5"), HalfTimeOu=total("9.5"))
+    merged = take(FeedState(), unmarked, sport=3)
+    assert (merged.changed, merged.problems) == ((), {Problem.NO_MARKET: 2})
+    quarter = match_game(HalfTimeHdp=handicap("1.5"), FullTimeHdp=handicap("3.5"))
+    merged = take(FeedState(), quarter, sport=2)
+    assert set(told(merged)) == {"ot.ah.-3.5"}
+    assert merged.problems == {Problem.NO_MARKET: 1}
+
+
+def test_a_row_of_a_sport_that_is_not_modelled_is_left_out_and_counted() -> None:
+    merged = take(FeedState(), full_row(), sport=5)
+    assert (merged.changed, merged.problems) == ((), {Problem.UNKNOWN_SPORT: 1})
+
+
+def test_in_play_the_two_scores_of_a_tennis_match_are_not_told() -> None:
+    row = tennis("(Sets)", 1, -1, MarketTypeId=0, FullTimeHdp=handicap("1.5"))
+    row["HomeTeam"]["Score"], row["AwayTeam"]["Score"] = 1, 0
+    merged = take(FeedState(), row, sport=3, phase=Phase.LIVE)
+    assert merged.scores == ()
+    assert [prices.score for prices in merged.changed] == [None]

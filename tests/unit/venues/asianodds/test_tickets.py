@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from keter.clock import to_ms
 from keter.domain.bets import BetState
-from keter.domain.markets import Outcome, parse_market
+from keter.domain.market_kinds import Outcome
+from keter.domain.markets import parse_market
 from keter.domain.tickets import Ticket, TicketStatus
 from keter.venues.asianodds.selections import Intended
 from keter.venues.asianodds.tickets import read_tickets
@@ -86,7 +87,7 @@ def test_a_running_bet_is_read_whole() -> None:
         0,
     )
     assert found.placed_at == datetime(2026, 2, 16, 0, 0, 42, tzinfo=UTC)
-    assert (found.market, found.side) == (parse_market("ft.ah.-0.75"), Outcome.AWAY)
+    assert (found.market, found.side) == (parse_market("fb", "ft.ah.-0.75"), Outcome.AWAY)
     assert (found.score_at_bet, found.final_score, found.half_time_score, found.result) == (
         (1, 0),
         None,

@@ -13,7 +13,8 @@ import pytest
 from keter.bus.codec import encode
 from keter.clock import ManualClock
 from keter.domain.feed import EventScore
-from keter.domain.markets import Outcome, Phase, parse_market
+from keter.domain.market_kinds import Outcome
+from keter.domain.markets import Phase, parse_market
 from keter.domain.money import to_minor
 from keter.domain.orders import PlaceOrder, PlaceOutcome, QuoteRequest
 from keter.domain.quotes import Score, VenueRef
@@ -193,7 +194,7 @@ async def test_a_stake_is_split_where_a_book_takes_less(world: World) -> None:
 
 
 async def test_an_in_play_handicap_counts_from_the_score_at_the_bet(world: World) -> None:
-    level = parse_market("ft.ah.0")
+    level = parse_market("fb", "ft.ah.0")
     signal = encode(approved(phase=Phase.LIVE, score=Score(1, 0, 60)))
     reference = await world.place("ah", market=level, side=Outcome.AWAY, signal=signal)
     world.clock.set(NOW + timedelta(minutes=30))
@@ -242,7 +243,7 @@ async def test_a_result_from_before_the_kick_off_or_the_bet_is_another_matchs(wo
 
 
 async def test_a_half_time_bet_without_a_half_time_score_is_void(world: World) -> None:
-    reference = await world.place("ht", market=parse_market("ht.ou.1"))
+    reference = await world.place("ht", market=parse_market("fb", "ht.ou.1"))
     world.clock.set(NOW + timedelta(minutes=30))
     await world.final("ht", 3, 0)
     [ticket] = await world.gateway.bet(reference)

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keter.domain.markets import Market, MarketKind, Outcome, Period
+from keter.domain.market_kinds import MarketKind, Outcome
+from keter.domain.markets import Market
 from keter.domain.settlement import result_halves
+from keter.domain.sports import FULL_TIME
 from keter.venues.asianodds.simulator.book import DAY_MS, Book, Decision, Order, State
 from keter.venues.asianodds.simulator.config import AccountConfig
 from keter.venues.asianodds.simulator.settlement import Selection, halves, profit
@@ -231,7 +233,7 @@ def test_both_sides_of_the_counter_settle_alike(
 ) -> None:
     """The bookmaker's own arithmetic and Keter's were written apart and must agree."""
     final = (at_bet[0] + later[0], at_bet[1] + later[1])
-    market = Market(Period.FULL_TIME, _KINDS[selection.slot[0]], selection.line_q)
+    market = Market(FULL_TIME, _KINDS[selection.slot[0]], selection.line_q)
     start = at_bet if selection.slot[0] == "H" else (0, 0)
     assert halves(selection, final, at_bet) == result_halves(
         market, Outcome(selection.name), *final, start=start

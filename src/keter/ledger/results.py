@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from sqlalchemy import select
 from sqlalchemy.engine import Row
 
 from keter.domain.feed import EventScore
 from keter.domain.quotes import Score
+from keter.domain.sports_scores import MatchScore
 from keter.ledger import rows
 from keter.ledger.database import Database
 from keter.ledger.schema import results
@@ -34,6 +36,7 @@ class Results:
             "half_time_away": half[1],
             "ended": result.ended,
             "observed_at": result.observed_at,
+            "match_score": result.match,
         }
         await self._database.write(
             lambda c: upsert(c, results, {"event_uid": result.event_uid}, values, first={})
@@ -53,4 +56,6 @@ class Results:
 def _score(row: Row[Any]) -> EventScore:
     score = Score(row.home, row.away, row.minute, row.red_home, row.red_away)
     half_time = rows.pair(row.half_time_home, row.half_time_away)
-    return EventScore(row.event_uid, score, half_time, row.ended, row.observed_at)
+    stored = row.match_score
+    match = None if stored is None else msgspec.convert(stored, MatchScore)
+    return EventScore(row.event_uid, score, half_time, row.ended, row.observed_at, match)

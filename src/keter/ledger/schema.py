@@ -33,7 +33,7 @@ from keter.domain.trading import ExecutionMode
 from keter.ledger.columns import JsonText, PackedJson, RowId, UtcTime
 from keter.ledger.statements import words, written_out
 
-REVISION = "0008"
+REVISION = "0009"
 
 metadata = MetaData(
     naming_convention={
@@ -210,6 +210,7 @@ results = Table(
     Column("red_away", Integer, nullable=False),
     Column("ended", Boolean, nullable=False),
     Column("observed_at", UtcTime, nullable=False),
+    Column("match_score", JsonText),
 )
 
 operator_commands = Table(

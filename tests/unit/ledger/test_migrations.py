@@ -16,10 +16,13 @@ from alembic.script import ScriptDirectory
 
 from keter.clock import ManualClock
 from keter.domain.bets import BetState
+from keter.domain.feed import EventScore
+from keter.domain.quotes import Score
 from keter.domain.trading import ExecutionMode
 from keter.errors import ConfigurationError
 from keter.ledger import BetChanges, LedgerUnavailableError, open_ledger
 from keter.ledger.address import parse_url
+from keter.ledger.columns import EPOCH
 from keter.ledger.database import make_engine
 from keter.ledger.migrate import SCRIPTS, migrate
 from keter.ledger.schema import REVISION, metadata
@@ -77,14 +80,15 @@ async def test_every_earlier_schema_comes_up_to_date_and_keeps_its_rows(
         None,
         None,
     )
+    assert await ledger.results.get("e") == EventScore("e", Score(2, 1, 90), (1, 0), True, EPOCH)
     assert await ledger.integrity() == []
     await ledger.intents.create(an_intent("new", account="OTHER"), worker="w")
     await ledger.aclose()
 
 
 async def fill_plainly(path: Path, account: str) -> list[str]:
-    """Write a bet with its trail, a command and a paper ticket with the columns that the file has,
-    as its version would.
+    """Write a bet with its trail, a command, a paper ticket and a result with the columns that the
+    file has, as its version would.
     """
     whole = await open_ledger(url_of(path.with_name("whole.db")), clock=ManualClock(NOW))
     await whole.intents.create(an_intent("old", account=account), worker="w")
@@ -97,6 +101,10 @@ async def fill_plainly(path: Path, account: str) -> list[str]:
             " 1, 'MAX_STAKE is 5', 1)"
         )
         target.execute(PAPER_TICKET, ("p", account))
+        target.execute(
+            "INSERT INTO results (event_uid, home, away, half_time_home, half_time_away, minute,"
+            " red_home, red_away, ended, observed_at) VALUES ('e', 2, 1, 1, 0, 90, 0, 0, 1, 0)"
+        )
     source.close()
     target.close()
     return ["old"]

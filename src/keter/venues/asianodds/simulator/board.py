@@ -18,6 +18,7 @@ from keter.venues.asianodds.simulator.wording import (
     line_range,
     starts_on,
 )
+from keter.venues.asianodds.sport_terms import FOOTBALL_NUMBER
 
 _HASH = 0x9E3779B1  # the golden ratio of 2**32, odd: consecutive numbers spread over all values
 
@@ -59,7 +60,7 @@ class Fixture:
     home: str
     away: str
     start_ms: int
-    sport: int = 1
+    sport: int = FOOTBALL_NUMBER
     score: tuple[int, int] = (0, 0)
     reds: tuple[int, int] = (0, 0)
     half_time: tuple[int, int] | None = None

@@ -13,8 +13,10 @@ from enum import StrEnum
 from cachetools import FIFOCache
 
 from keter.domain.money import money_text
+from keter.domain.sports import counts_from_score_at_bet
 from keter.venues.asianodds.simulator.config import AccountConfig
 from keter.venues.asianodds.simulator.settlement import INFO, Selection, halves, profit
+from keter.venues.asianodds.sport_terms import FOLLOWED
 from keter.venues.simulation.match import Result
 
 DAY_MS = 86_400_000
@@ -230,7 +232,10 @@ class Book:
         if result.void:
             ticket.state = State.VOID
         else:
-            outcome = halves(ticket.order.selection, result.score, ticket.order.score)
+            order = ticket.order
+            rebased = counts_from_score_at_bet(FOLLOWED[order.sport], venue_does=True)
+            at_bet = order.score if rebased else (0, 0)
+            outcome = halves(order.selection, result.score, at_bet)
             ticket.state, ticket.final, ticket.pnl_info = State.SETTLED, result.score, INFO[outcome]
             ticket.pnl_minor = profit(outcome, ticket.odds_milli, ticket.stake_minor)
         self._release(ticket)

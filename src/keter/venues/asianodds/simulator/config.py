@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from keter.venues.asianodds.settings import SIMULATED_PASSWORD, SIMULATED_USER
+from keter.venues.asianodds.sport_terms import FOLLOWED, FOOTBALL_NUMBER
 
 SHARP_BOOKS = ("PIN", "ISN", "SBO", "SIN")
 SOFT_BOOKS = ("IBC", "GA", "3ET", "P88")
@@ -128,7 +129,8 @@ class SandboxConfig:
     ``delay_scale`` the books' delays.
 
     The scenario is that of ``csv`` when it names files, a fixed one when ``fixed_fixtures`` is
-    above 0, else the made-up market.
+    above 0, else the made-up market. All are of football but the fixed one, which is of
+    ``fixed_sport``.
     """
 
     host: str = "127.0.0.1"
@@ -144,6 +146,7 @@ class SandboxConfig:
     betting: BettingConfig = BettingConfig()
     csv: CsvConfig = CsvConfig()
     fixed_fixtures: int = 0
+    fixed_sport: int = FOOTBALL_NUMBER
 
     @property
     def final_shown_ms(self) -> int:
@@ -159,5 +162,7 @@ class SandboxConfig:
             raise ValueError("speed must be above 0, the scales at least 0")
         if not 0 <= self.port <= 65535 or self.fixed_fixtures < 0:
             raise ValueError("the port must be from 0 to 65535, the number of fixtures at least 0")
+        if self.fixed_sport not in FOLLOWED:
+            raise ValueError(f"no sport that is modelled has the number {self.fixed_sport}")
         if len({account.user.upper() for account in self.accounts}) != len(self.accounts):
             raise ValueError("two sandbox accounts share a name")

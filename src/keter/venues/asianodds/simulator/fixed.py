@@ -1,16 +1,25 @@
 """A fixed scenario for tests: fixtures do not change until a test ends them.
 
 Every one offers the same value. The sharp books agree, and IBC pays ``VALUE_PCT`` over the fair
-price of home, at the handicap and at 1X2.
+price of home, at the handicap and, in football, at 1X2.
 """
 
 from collections import deque
 from dataclasses import replace
 
-from keter.venues.asianodds.simulator.board import Board, Fixture, MarketType, Numbers, Offer, Row
+from keter.venues.asianodds.simulator.board import (
+    Board,
+    Fixture,
+    MarketType,
+    Numbers,
+    Offer,
+    Row,
+    Slot,
+)
 from keter.venues.asianodds.simulator.book_prices import STYLES
 from keter.venues.asianodds.simulator.config import SHARP_BOOKS
 from keter.venues.asianodds.simulator.wording import Prices
+from keter.venues.asianodds.sport_terms import FOOTBALL_NUMBER
 from keter.venues.simulation import chance
 from keter.venues.simulation.match import Result
 
@@ -19,6 +28,7 @@ HANDICAP_Q = -1
 _HOME_CENTI, _AWAY_CENTI = 155, 120
 _KICKOFF_AFTER_MS = 3 * 3_600_000
 _FINAL_MINUTES = 168
+_MARKS = {3: " (Sets)"}  # what a row of tennis adds to its names
 
 
 class FixedScenario:
@@ -28,7 +38,14 @@ class FixedScenario:
     """
 
     def __init__(
-        self, count: int, board: Board, start_ms: int, *, seed: int = 0, shown_ms: int = 1000
+        self,
+        count: int,
+        board: Board,
+        start_ms: int,
+        *,
+        sport: int = FOOTBALL_NUMBER,
+        seed: int = 0,
+        shown_ms: int = 1000,
     ) -> None:
         self._board, self._shown_ms = board, shown_ms
         self._leaving: deque[tuple[int, int]] = deque()
@@ -38,15 +55,15 @@ class FixedScenario:
         self.games: dict[int, int] = {}
         for number in range(count):
             match_id = numbers.take()
-            names = f"Home {number:03d} FC", f"Away {number:03d} FC"
+            mark = _MARKS.get(sport, "")
+            names = f"Home {number:03d} FC{mark}", f"Away {number:03d} FC{mark}"
             fixture = Fixture(
-                match_id, -77, "*SANDBOX STILL LEAGUE", *names, start_ms + _KICKOFF_AFTER_MS
+                match_id, -77, "*SANDBOX STILL LEAGUE", *names, start_ms + _KICKOFF_AFTER_MS, sport
             )
             self.fixtures[match_id], self.games[match_id] = fixture, numbers.take()
-            offers = {
-                ("H", True): Offer(HANDICAP_Q, _handicap()),
-                ("X", True): Offer(None, _one_x_two()),
-            }
+            offers: dict[Slot, Offer] = {("H", True): Offer(HANDICAP_Q, _handicap())}
+            if sport == FOOTBALL_NUMBER:
+                offers["X", True] = Offer(None, _one_x_two())
             board.put(Row(self.games[match_id], fixture, MarketType.TODAY, offers), start_ms)
 
     def finish(

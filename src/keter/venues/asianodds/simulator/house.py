@@ -30,7 +30,12 @@ def default_scenario(config: SandboxConfig, board: Board, start_ms: int) -> Scen
         return CsvScenario.load(config, board, start_ms)
     if config.fixed_fixtures:
         return FixedScenario(
-            config.fixed_fixtures, board, start_ms, seed=config.seed, shown_ms=config.final_shown_ms
+            config.fixed_fixtures,
+            board,
+            start_ms,
+            sport=config.fixed_sport,
+            seed=config.seed,
+            shown_ms=config.final_shown_ms,
         )
     return Market(config, start_ms=start_ms, board=board)
 

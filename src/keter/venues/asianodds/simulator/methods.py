@@ -4,8 +4,8 @@ from keter.venues.asianodds.simulator import bet_methods, feed_methods
 from keter.venues.asianodds.simulator.calls import Answer, Call, Method, data, result
 from keter.venues.asianodds.simulator.config import ALL_BOOKS
 from keter.venues.asianodds.simulator.house import House
+from keter.venues.asianodds.sport_terms import FOLLOWED
 
-_SPORTS = {1: "Football", 2: "Basketball", 3: "Tennis"}
 _BOOK_NAMES = {"PIN": "PINNACLE", "SIN": "SINGBET", "IBC": "IBCBET"}
 
 
@@ -45,7 +45,9 @@ def is_logged_in(house: House, call: Call) -> Answer:
 
 
 def get_sports(house: House, call: Call) -> Answer:
-    return data([{"Id": number, "Name": name} for number, name in _SPORTS.items()])
+    return data(
+        [{"Id": number, "Name": sport.name.capitalize()} for number, sport in FOLLOWED.items()]
+    )
 
 
 def get_bookies(house: House, call: Call) -> Answer:

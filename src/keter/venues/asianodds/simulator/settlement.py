@@ -26,7 +26,7 @@ class Selection:
 def halves(selection: Selection, score: tuple[int, int], at_bet: tuple[int, int]) -> int:
     """Return the result in half stakes: 2 won, 1 half won, 0 returned, -1 half lost, -2 lost.
 
-    Handicaps count goals after the bet.
+    Handicaps count from ``at_bet``.
     """
     home, away = score
     if selection.slot[0] == "X":

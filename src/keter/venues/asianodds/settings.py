@@ -1,6 +1,7 @@
 """Settings of the AsianOdds account, and of the simulator that takes its place. Pure."""
 
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
@@ -9,6 +10,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from keter.domain.accounts import Account, AccountId
 from keter.domain.trading import ExecutionMode
 from keter.setting_kinds import Group, Seconds, Words, checked_books, is_address
+from keter.venues.asianodds.sport_terms import FOLLOWED
 
 VENUE = "asianodds"
 LONGEST_USER = 64  # with the venue before it, it fits the ledger's columns for an account
@@ -32,7 +34,10 @@ class VenueSettings(Group):
         description="Root of the venue's web service.",
     )
     ao_sports: Words = Field(
-        ("1",), description="Sport ids to follow, comma separated (1 is football)."
+        ("1",),
+        description=(
+            "Sport ids to follow, comma separated (1 is football, 2 basketball, 3 tennis)."
+        ),
     )
     ao_bookies: Words = Field(("ALL",), description="Books to ask for, comma separated, or ALL.")
     max_answer_mb: Annotated[float, Field(ge=0, le=4_096)] = Field(
@@ -130,9 +135,24 @@ class VenueSettings(Group):
     @field_validator("ao_sports")
     @classmethod
     def _sport_numbers(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        if not value or not all(word.isascii() and word.isdigit() for word in value):
+        if not value:
             raise ValueError("must be sport numbers such as 1,2")
+        for word in value:
+            if not (word.isascii() and word.isdigit() and int(word) in FOLLOWED):
+                raise ValueError(_unknown_sport(word))
         return value
+
+
+def _unknown_sport(word: str) -> str:
+    """Return the sentence that refuses a sport, with the number of the nearest name.
+
+    It does not repeat the word: no error shows a value.
+    """
+    numbers = {sport.name: str(number) for number, sport in FOLLOWED.items()}
+    near = get_close_matches(word.lower(), numbers, n=1)
+    hint = f" Did you mean {numbers[near[0]]} ({near[0]})?" if near else ""
+    known = ", ".join(f"{number} ({name})" for name, number in numbers.items())
+    return f"must be numbers of sports whose rules are modelled: {known}.{hint}"
 
 
 class SandboxSettings(Group):

@@ -18,6 +18,7 @@ from keter.clock import SystemClock
 from keter.domain.bets import Bet
 from keter.domain.trading import ExecutionMode
 from keter.ledger import BetFilter
+from keter.ledger.bet_queries import STAKED
 from keter.opening.stores import open_settings_ledger
 from keter.settings import load_settings
 from keter.system.addresses import free_port
@@ -85,16 +86,25 @@ def open_minor(bets: list[Bet]) -> int:
     return sum(bet.intent.stake_minor for bet in bets if bet.state.value in {"PENDING", "RUNNING"})
 
 
+def status(keter: KeterUp, account: str) -> dict[str, Any]:
+    """Return what the page says of an account."""
+    code, text = keter.fetch(f"/api/status?account={account}")
+    assert code == 200, text
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
 def beat(keter: KeterUp, account: str, workers: set[str]) -> bool:
     """Return whether all of these workers beat, as the account's status says."""
-    code, text = keter.fetch(f"/api/status?account={account}")
-    return code == 200 and workers <= set(json.loads(text)["heartbeats"] or ())
+    return workers <= set(status(keter, account)["heartbeats"] or ())
 
 
-async def staked(bus: Bus, account: str) -> int:
-    """Return what the risk book's day of the account counts as staked."""
+async def day_agrees(bus: Bus, folder: Path, account: str) -> bool:
+    """Return whether the risk book's day of the account counts just the stakes of its bets."""
+    bets = (await bets_in(folder, ExecutionMode.DRY))[account]
+    stakes = sum(bet.intent.stake_minor for bet in bets if bet.state in STAKED)
     state = await RiskBook(bus, account).read(datetime.now(UTC).date().isoformat())
-    return state.day.staked_minor if state.day is not None else 0
+    return state.day is not None and state.day.staked_minor == stakes > 0
 
 
 async def test_two_accounts_have_their_own_stakes_caps_sums_and_stops(
@@ -117,10 +127,16 @@ async def test_two_accounts_have_their_own_stakes_caps_sums_and_stops(
     assert {bet.intent.stake_minor for bet in found[ALICE]} == {1_000}
     assert {bet.intent.stake_minor for bet in found[BOB]} == {2_000}
     assert open_minor(found[BOB]) == BOBS_CAP_MINOR
+    assert 0 < float(status(one, BOB)["balance"]) <= 500 < float(status(one, ALICE)["balance"])
+    assert f"{BOB} " in one.keter("status").stdout
+    paused = one.keter("pause", "--account", "BOB", "--reason", "his day off")
+    assert paused.returncode == 0, paused.stderr
+    await eventually(lambda: status(one, BOB)["state"] == "PAUSED", every_s=0.2)
+    assert status(one, ALICE)["state"] == "ACTIVE"
     bus = await connect(redis_url)
     try:
-        assert await staked(bus, BOB) >= BOBS_CAP_MINOR
-        assert await staked(bus, ALICE) >= 5_000
+        for account in (ALICE, BOB):
+            await eventually(partial(day_agrees, bus, one.folder, account), timeout_s=30)
         mine, his = await RiskBook(bus, ALICE).read(), await RiskBook(bus, BOB).read()
         assert {each.account for each in mine.exposures} == {ALICE}
         assert {each.account for each in his.exposures} == {BOB}

@@ -201,6 +201,16 @@ def test_only_the_settings_read_the_environment() -> None:
     assert set(readers) == {"settings.py"}
 
 
+def test_only_the_asianodds_venue_knows_how_its_account_is_configured() -> None:
+    readers = {
+        file.relative_to(SOURCE).parent.as_posix()
+        for file in FILES
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in {"ao_user", "ao_pass"}
+    }
+    assert readers == {"venues/asianodds"}
+
+
 def test_a_process_and_nothing_else_defines_how_it_runs() -> None:
     """The processes are thin: what they run lives in strategies, risk and execution."""
     runs = [

@@ -131,7 +131,7 @@ async def test_a_stranger_is_refused_on_a_redis_that_is_owned_and_a_prefix_keeps
     one = await working(start("one", REDIS_URL=redis.url))
     second = start("two", REDIS_URL=redis.url, FIXED_STAKE="4")
     assert second.wait(60) == 69
-    assert "this Redis belongs to another Keter: DRY" in second.text
+    assert "this Redis belongs to another Keter: DEMO for sandbox:demo" in second.text
     assert "set REDIS_KEY_PREFIX" in second.text
     assert one.status()["state"] == "ACTIVE"
     single = second.keter("run", "validator", "--copy", "2")

@@ -275,7 +275,7 @@ async def test_a_closing_price_does_not_restart_the_clock_of_an_unknown_bet(desk
     figures = await desk.world.ledger.figures(DRY, ACCOUNT, "2026-02-21", clv_since=NOW)
     assert figures.unknown_since == began
     await desk.tracker.look()
-    assert "unknown-bets" in await desk.alert_details(), (
+    assert f"unknown-bets:{ACCOUNT}" in await desk.alert_details(), (
         "the alert does not clear itself for a minute"
     )
     desk.wait(router.unknown_absent_s / 4 + 1)

@@ -185,12 +185,13 @@ async def test_a_session_that_is_fought_over_stops_betting_once_and_calls_for_he
 async def test_ingest_tells_a_fight_of_minutes_and_not_a_login_elsewhere(
     bus: Bus, tmp_path: Path
 ) -> None:
-    ingest = Ingest(bus, settings_for(tmp_path), ManualClock(NOW))
+    settings = settings_for(tmp_path)
+    ingest = Ingest(bus, settings, ManualClock(NOW))
 
     async def taken(after_s: float) -> bool:
         ingest.source.problems["session_contested"] += 1
         await ingest.look(after_s)
-        return await contested(bus, "demo")
+        return await contested(bus, settings.account.key)
 
     assert not await taken(1)
     assert not await taken(60)

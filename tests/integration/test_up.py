@@ -146,7 +146,7 @@ async def test_pause_halt_and_resume_act_within_a_second(shared: KeterUp) -> Non
         assert (one.folder / "HALT").exists() == (command == "halt")
     told = json.loads(one.keter("status", "--json").stdout)
     assert (told["mode"], told["state"], told["reason"], told["running"]) == (
-        "DRY",
+        "DEMO",
         "ACTIVE",
         "test",
         True,
@@ -210,7 +210,7 @@ async def test_it_says_where_it_is_and_stops_in_order_within_ten_seconds(
     start: Start, tmp_path: Path
 ) -> None:
     one = await everybody(start())
-    for words in ("DRY", f"http://127.0.0.1:{one.port}", "sandbox", "private server", "Ctrl+C"):
+    for words in ("DEMO", f"http://127.0.0.1:{one.port}", "sandbox", "private server", "Ctrl+C"):
         assert words in one.text
     begun = time.monotonic()
     assert one.interrupt() == 0

@@ -20,7 +20,7 @@ from keter.metrics import CATALOGUE, CONTENT_TYPE
 from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.kit.console_seed import FIXTURES, seed_bus, seed_ledger
 from tests.kit.promql import Query, read_query
-from tests.kit.support import ROOT, RedisServer
+from tests.kit.support import ROOT, RedisServer, eventually
 
 TOKEN = "canary-metrics-token-4711"
 CHEAP = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
@@ -67,8 +67,15 @@ async def seed_everything(console: Console) -> None:
 @pytest.fixture
 async def text(console: Console) -> str:
     await seed_everything(console)
-    status, found = await page(console)
-    assert status == 200
+
+    async def whole() -> str | None:
+        """Return the page; None where the ledger took longer than a scrape waits for it."""
+        status, found = await page(console)
+        assert status == 200
+        return found if "keter_ledger_up 1" in found else None
+
+    found = await eventually(whole)
+    assert found is not None
     return found
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 import typer
 
-from keter.domain.accounts import AccountId
+from keter.domain.accounts import means
 from keter.domain.trading import ExecutionMode
 from keter.errors import UsageError
 
@@ -58,7 +58,7 @@ async def owners_meant(
     known = tuple(sorted({*await ledger.accounts_in(chosen), *configured}))
     if named is None:
         return Owners(chosen, known, None)
-    found = tuple(key for key in known if AccountId.parse(key).is_called(named))
+    found = tuple(key for key in known if means(named, key))
     if not found:
         raise UsageError(
             f"{named} is no account with {chosen} bets; there are {', '.join(known) or 'none'}"

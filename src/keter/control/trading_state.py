@@ -15,6 +15,7 @@ from keter.clock import Clock, Ids, random_id
 from keter.control.base import Audit, Commander, CommandOutcome, Operator
 from keter.control.halt_file import HaltFile
 from keter.control.standing import Standing, stop_text, stops_of
+from keter.domain.accounts import means
 from keter.domain.trading import CommandAction, TradingMode, TradingState
 from keter.domain.trading_scopes import COMMON, target_of
 from keter.errors import KeterError, UnavailableError, UsageError
@@ -80,7 +81,7 @@ class TradingStateCommander(Commander):
         if not running and not others:
             raise UsageError("no account is known here: nothing runs on this Redis")
         for known in (running, others):
-            called = [key for key in known if account in {key, key.partition(":")[2]}]
+            called = [key for key in known if means(account, key)]
             if len(called) == 1:
                 return called[0]
         raise UsageError(

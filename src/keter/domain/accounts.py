@@ -1,7 +1,6 @@
 """An account at a venue: where it is, what it is called, and whose money it moves. Pure."""
 
 from decimal import Decimal
-from typing import Self
 
 import msgspec
 
@@ -24,17 +23,10 @@ class AccountId(msgspec.Struct, frozen=True, order=True):
     def __str__(self) -> str:
         return f"{self.venue}:{self.name}"
 
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Return the account of a text ``venue:name``. Raises ValueError for any other text."""
-        venue, colon, name = text.partition(":")
-        if not (colon and venue and name):
-            raise ValueError(f"{text!r} names no account; write venue:name")
-        return cls(venue, name)
 
-    def is_called(self, text: str) -> bool:
-        """Return whether ``text`` means this account: the whole id, or the name alone."""
-        return text in {str(self), self.name}
+def means(text: str, key: str) -> bool:
+    """Return whether ``text`` means the account ``key``: its whole id, or its name alone."""
+    return text in {key, key.partition(":")[2]}
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -57,4 +49,4 @@ class Account(msgspec.Struct, frozen=True):
 
     def is_called(self, text: str) -> bool:
         """Return whether ``text`` means this account: its whole id, or its name alone."""
-        return self.id.is_called(text)
+        return means(text, self.key)

@@ -51,13 +51,14 @@ class EveryAccount:
 
         What cannot be ranked comes before all others: it is no signal, or of no account of ours.
         """
-        limits = {account: await self.keeper.current_limits(account) for account in self._approvals}
         signals = [_signal_or_none(item) for item in items]
         known = [
             (i, signal)
             for i, signal in enumerate(signals)
-            if signal is not None and signal.account in limits
+            if signal is not None and signal.account in self._approvals
         ]
+        asking = {signal.account for _, signal in known}
+        limits = {account: await self.keeper.current_limits(account) for account in asking}
         ranked = {i for i, _ in known}
         order = best_first([signal for _, signal in known], limits)
         return [i for i in range(len(items)) if i not in ranked] + [known[one][0] for one in order]

@@ -145,11 +145,20 @@ class Settings(BaseSettings):
         """The ``label`` of each account: of an only account it is empty."""
         return tuple(one.label for one in self.each)
 
+    @property
+    def account_keys(self) -> tuple[str, ...]:
+        """The key of each account."""
+        return tuple(one.key for one in self.accounts)
+
+    def label_of(self, account: str) -> str:
+        """Return the label of an account, by its key; empty for an empty key. Raises as ``of``."""
+        return self.of(account).label if account else ""
+
     def of(self, account: str) -> "Settings":
         """Return the settings of an account, by its key. Raises UsageError for one not named."""
         found = next((one for one in self.each if one.account.key == account), None)
         if found is None:
-            known = ", ".join(one.key for one in self.accounts)
+            known = ", ".join(self.account_keys)
             raise UsageError(f"the settings name no account {account}; they name {known}")
         return found
 
@@ -160,7 +169,7 @@ class Settings(BaseSettings):
         """
         found = [one for one in self.accounts if not text or one.is_called(text)]
         if len(found) != 1:
-            known = ", ".join(one.key for one in self.accounts)
+            known = ", ".join(self.account_keys)
             raise UsageError(
                 f"which account? {f'{text} is none' if text else 'name one'} of {known}"
             )

@@ -1,6 +1,6 @@
 """``keter status``: the state of trading, the processes that run, the lengths of the queues."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -49,6 +49,8 @@ def status(as_json: JsonFlag = False) -> ExitCode:
 
 
 async def _collect(target: "Target") -> Facts:
+    from keter.bus.telemetry.heartbeats import read_heartbeats
+
     settings = target.settings
     where = str(target.found.instance) if target.found is not None and not target.own else None
     facts: Facts = {
@@ -63,14 +65,15 @@ async def _collect(target: "Target") -> Facts:
     except UnavailableError as e:
         return facts | {"problem": str(e)} | _standing(await _read_standing(settings, None))
     try:
-        reports = await _processes_and_queues(bus, settings)
+        beats = await read_heartbeats(bus)
+        reports = await _processes_and_queues(bus, settings, beats)
         standing = await _read_standing(settings, bus)
         return (
             facts
             | _standing(standing)
             | reports
             | _following(settings, reports)
-            | await _in_force(bus, settings, standing)
+            | await _in_force(bus, settings, standing, beats)
         )
     finally:
         await bus.aclose()
@@ -99,17 +102,18 @@ def _standing(standing: "Standing") -> Facts:
     return standing_facts(standing) | {"revision": state.revision if state else None}
 
 
-async def _in_force(bus: "Bus", settings: "Settings", standing: "Standing") -> Facts:
+async def _in_force(
+    bus: "Bus", settings: "Settings", standing: "Standing", beats: "Sequence[Heartbeat]"
+) -> Facts:
     """Return the facts of the run that owns this Redis, and of each of several accounts.
 
     They may differ from the settings on disk.
     """
     from keter.bus.state.ownership import read_owner
     from keter.bus.state.permissions import read_arming
-    from keter.bus.telemetry.heartbeats import read_heartbeats
 
     record = await read_owner(bus)
-    each = await account_facts(bus, settings, record, standing, await read_heartbeats(bus))
+    each = await account_facts(bus, settings, record, standing, beats)
     accounts = {"accounts": each} if each else {}
     if record is None:
         return accounts | {"armed": False, "settings_differ": []}
@@ -126,12 +130,12 @@ async def _in_force(bus: "Bus", settings: "Settings", standing: "Standing") -> F
     }
 
 
-async def _processes_and_queues(bus: "Bus", settings: "Settings") -> Facts:
+async def _processes_and_queues(
+    bus: "Bus", settings: "Settings", beats: "Sequence[Heartbeat]"
+) -> Facts:
     from keter.bus.queue import depths
-    from keter.bus.telemetry.heartbeats import read_heartbeats
 
-    beats = await read_heartbeats(bus)
-    queues = await depths(bus, [account.key for account in settings.accounts])
+    queues = await depths(bus, settings.account_keys)
     silent = "Redis answers, but no process reports; start with `keter up`"
     return {
         "open_bets": open_bets(beats),

@@ -35,12 +35,11 @@ def heart_of(
 
     ``account`` is the key of the one account that it works for, empty if it works for all.
     """
-    label = settings.of(account).label if account else ""
     heart = Heart(
         bus,
         process=process,
         worker=worker,
-        role=role_name(process, label),
+        role=role_name(process, settings.label_of(account)),
         account=account,
         heartbeat_s=settings.process.heartbeat_s,
     )

@@ -51,8 +51,7 @@ def run_process(
       pulse. None finds out which run owns the Redis.
     * ``starts`` are the processes that this supervisor starts.
     """
-    label = settings.of(account).label if account else ""
-    worker = worker_name(process, copy, label)
+    worker = worker_name(process, copy, settings.label_of(account))
     keep_files_private()
     raise_descriptor_limit()
     configure_logs(worker, settings)

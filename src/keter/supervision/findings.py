@@ -135,7 +135,7 @@ async def look_at_page(settings: Settings) -> list[Finding]:
 async def look_at_redis(settings: Settings) -> list[Finding]:
     async with _some_redis(settings) as (bus, origin):
         facts = await probe(bus)
-        feeds = await read_feeds(bus, [one.key for one in settings.accounts])
+        feeds = await read_feeds(bus, settings.account_keys)
         unseen = missing_books(settings, feeds)
     commands = "a command is missing" if facts.missing else "knows every command Keter needs"
     found = [

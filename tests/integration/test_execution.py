@@ -36,8 +36,8 @@ from keter.domain.trading import (
     OperatorCommand,
     TradingMode,
     TradingState,
+    target_of,
 )
-from keter.domain.trading_scopes import target_of
 from keter.domain.verdicts import Reason
 from keter.execution.reconcile.passes import QUERIES_PER_MINUTE
 from keter.venues.asianodds.placement import classify

@@ -39,8 +39,13 @@ from keter.domain.markets import Event, parse_market
 from keter.domain.quotes import MarketUpdate
 from keter.domain.signals import ApprovedSignal, ConfirmedSignal, Decision
 from keter.domain.tickets import AccountSnapshot
-from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
-from keter.domain.trading_scopes import target_of
+from keter.domain.trading import (
+    CommandAction,
+    OperatorCommand,
+    TradingMode,
+    TradingState,
+    target_of,
+)
 from keter.domain.verdicts import Reason
 from keter.ledger import BetChanges, Ledger
 from keter.opening.stores import open_settings_ledger

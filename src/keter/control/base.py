@@ -12,8 +12,14 @@ from keter.bus.errors import PoisonedPayloadError
 from keter.bus.state.ownership import read_owner
 from keter.clock import Clock, Ids
 from keter.domain.accounts import Account
-from keter.domain.trading import CommandAction, OperatorCommand, TradingState
-from keter.domain.trading_scopes import COMMON, scope_of, target_of
+from keter.domain.trading import (
+    COMMON,
+    CommandAction,
+    OperatorCommand,
+    TradingState,
+    scope_of,
+    target_of,
+)
 from keter.errors import KeterError, UnavailableError
 
 log = structlog.get_logger(__name__)

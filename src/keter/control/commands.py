@@ -15,8 +15,7 @@ from keter.control.base import CommandOutcome, Operator
 from keter.control.pausing import PausingCommands
 from keter.control.standing import stop_text, stops_of
 from keter.control.tending import TendingCommands
-from keter.domain.trading import CommandAction, TradingMode, TradingState
-from keter.domain.trading_scopes import COMMON
+from keter.domain.trading import COMMON, CommandAction, TradingMode, TradingState
 from keter.errors import KeterError, UnavailableError
 
 # What whoever gives commands needs.

@@ -11,8 +11,7 @@ from keter.control.base import CommandOutcome, Operator
 from keter.control.standing import outlasts, stops_of, until_text
 from keter.control.trading_state import TradingStateCommander
 from keter.domain.processes import Process
-from keter.domain.trading import CommandAction, TradingMode, TradingState
-from keter.domain.trading_scopes import COMMON
+from keter.domain.trading import COMMON, CommandAction, TradingMode, TradingState
 from keter.errors import UsageError
 from keter.setting_kinds import YEAR_S
 

@@ -11,8 +11,7 @@ import msgspec
 
 from keter.bus.state.trading import TradingView
 from keter.domain.processes import Process
-from keter.domain.trading import TradingMode, TradingState, strictest
-from keter.domain.trading_scopes import COMMON
+from keter.domain.trading import COMMON, TradingMode, TradingState, strictest
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,7 @@ from keter.control.base import Audit, Commander, CommandOutcome, Operator
 from keter.control.halt_file import HaltFile
 from keter.control.standing import Standing, stop_text, stops_of
 from keter.domain.accounts import means
-from keter.domain.trading import CommandAction, TradingMode, TradingState
-from keter.domain.trading_scopes import COMMON, target_of
+from keter.domain.trading import COMMON, CommandAction, TradingMode, TradingState, target_of
 from keter.errors import KeterError, UnavailableError, UsageError
 
 log = structlog.get_logger(__name__)

@@ -23,8 +23,7 @@ from keter.dashboard.models import CommandResult, CommitBody, PrepareBody, Prepa
 from keter.dashboard.routes import Principal
 from keter.domain.accounts import Account
 from keter.domain.limits import checked_limit
-from keter.domain.trading import CommandAction, TradingMode
-from keter.domain.trading_scopes import COMMON
+from keter.domain.trading import COMMON, CommandAction, TradingMode
 from keter.errors import KeterError, UnavailableError, UsageError
 from keter.settings import Settings
 

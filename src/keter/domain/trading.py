@@ -6,6 +6,12 @@ from enum import StrEnum
 
 import msgspec
 
+# A trading state, and a command on it, has a scope: everything, or one account. A scope is a text,
+# so that it may name other things later; an account's is its key. Nobody else spells its names in
+# the audit and in heartbeats.
+COMMON = ""  # the scope of the state that holds for everything
+_TARGET, _GAUGE = "trading", "trading_revision"
+
 
 class TradingMode(StrEnum):
     """Which bets may be placed, from the mode that allows the most to the strictest.
@@ -117,7 +123,7 @@ class OperatorCommand(msgspec.Struct, frozen=True):
     """One row of the audit of commands: who commanded what, and the result.
 
     * ``source`` is ``cli``, ``page``, ``telegram`` or ``guard``.
-    * ``target`` is what it was about: a trading state (see ``trading_scopes``), an account, an
+    * ``target`` is what it was about: a trading state (see ``target_of``), an account, an
       alert, a key.
     * ``before`` and ``after`` are the trading states around it.
     * ``value_before`` and ``value_after`` are a limit's amounts or an account's arming.
@@ -139,3 +145,21 @@ class OperatorCommand(msgspec.Struct, frozen=True):
     value_before: str | None = None
     value_after: str | None = None
     v: int = 1
+
+
+def target_of(scope: str) -> str:
+    """Return the target that a command on the trading state of ``scope`` has in the audit."""
+    return f"{_TARGET}:{scope}" if scope else _TARGET
+
+
+def scope_of(target: str) -> str | None:
+    """Return the scope that ``target`` names; None for what is no trading state."""
+    word, colon, scope = target.partition(":")
+    if word != _TARGET or bool(colon) != bool(scope):
+        return None
+    return scope
+
+
+def gauge_of(scope: str) -> str:
+    """Return the gauge of heartbeats that shows the revision seen of the state of ``scope``."""
+    return f"{_GAUGE}:{scope}" if scope else _GAUGE

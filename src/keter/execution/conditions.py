@@ -12,8 +12,7 @@ from keter.bus.state.trading import TradingView, read_trading
 from keter.context import Context
 from keter.domain.days import day_of
 from keter.domain.limits import lowered
-from keter.domain.trading import TradingState
-from keter.domain.trading_scopes import COMMON
+from keter.domain.trading import COMMON, TradingState
 from keter.domain.verdicts import Reason, Verdict, reject
 from keter.execution.placement_checks import PlacementFacts
 from keter.system.text_files import is_present

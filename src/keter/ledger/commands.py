@@ -16,8 +16,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSON
 from sqlalchemy.engine import Connection, Row
 
-from keter.domain.trading import CommandAction, OperatorCommand, TradingState
-from keter.domain.trading_scopes import COMMON, scope_of, target_of
+from keter.domain.trading import (
+    COMMON,
+    CommandAction,
+    OperatorCommand,
+    TradingState,
+    scope_of,
+    target_of,
+)
 from keter.ledger.database import Database
 from keter.ledger.schema import operator_commands
 

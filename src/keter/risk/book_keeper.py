@@ -15,8 +15,14 @@ from keter.bus.state.risk_state import RiskState
 from keter.bus.state.trading import TradingView, change_trading, read_trading
 from keter.context import Context
 from keter.domain.limits import lowered
-from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
-from keter.domain.trading_scopes import COMMON, target_of
+from keter.domain.trading import (
+    COMMON,
+    CommandAction,
+    OperatorCommand,
+    TradingMode,
+    TradingState,
+    target_of,
+)
 from keter.ledger import Ledger
 from keter.risk.gate import RiskLimits
 from keter.risk.ledger_watch import LedgerWatch, note_ledger

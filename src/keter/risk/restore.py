@@ -16,13 +16,14 @@ from keter.context import Context
 from keter.domain.limits import parse_limit
 from keter.domain.streaks import STREAK, Results
 from keter.domain.trading import (
+    COMMON,
     CommandAction,
     ExecutionMode,
     OperatorCommand,
     TradingMode,
     TradingState,
+    target_of,
 )
-from keter.domain.trading_scopes import COMMON, target_of
 from keter.ledger import Ledger
 
 ACTOR = "guard"

@@ -1,4 +1,7 @@
-"""A pause ends by itself, a halt does not; LIVE that may not bet is never called active."""
+"""A pause ends by itself, a halt does not; LIVE that may not bet is never called active.
+
+A scope has one spelling in the audit and in heartbeats, and a way back.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -6,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keter.domain.trading import DISARMED, TradingMode, TradingState, betting_word, strictest
+from keter.domain.trading import (
+    COMMON,
+    DISARMED,
+    TradingMode,
+    TradingState,
+    betting_word,
+    gauge_of,
+    scope_of,
+    strictest,
+    target_of,
+)
 
 NOW = datetime(2026, 2, 21, 12, tzinfo=UTC)
 
@@ -86,3 +99,20 @@ def test_what_stops_betting_anyway_is_called_by_its_name(mode: TradingMode | Non
 
 def test_not_knowing_whether_it_is_armed_is_not_being_disarmed() -> None:
     assert betting_word("ACTIVE", live=True, armed=None) == "ACTIVE"
+
+
+def test_what_holds_for_everything_keeps_its_plain_names() -> None:
+    assert (target_of(COMMON), gauge_of(COMMON)) == ("trading", "trading_revision")
+    account = "asianodds:main"
+    assert target_of(account) == "trading:asianodds:main"
+    assert gauge_of(account) == "trading_revision:asianodds:main"
+
+
+@given(scope=st.text(max_size=96))
+def test_a_scope_is_found_again_in_its_target(scope: str) -> None:
+    assert scope_of(target_of(scope)) == scope
+
+
+@pytest.mark.parametrize("target", ["asianodds:main", "max_stake=5", "trading:", "tradings", ""])
+def test_what_is_no_trading_state_has_no_scope(target: str) -> None:
+    assert scope_of(target) is None

@@ -9,8 +9,8 @@ from keter.domain.trading import (
     OperatorCommand,
     TradingMode,
     TradingState,
+    target_of,
 )
-from keter.domain.trading_scopes import target_of
 from keter.ledger import Ledger
 from tests.kit.execution import NOW
 

@@ -14,8 +14,7 @@ import msgspec
 from keter.bus.connection import Arg, Bus
 from keter.bus.errors import StaleRevisionError
 from keter.clock import from_ms, to_ms
-from keter.domain.trading import TradingMode, TradingState, strictest
-from keter.domain.trading_scopes import COMMON, gauge_of
+from keter.domain.trading import COMMON, TradingMode, TradingState, gauge_of, strictest
 from keter.domain.verdicts import Reason, Verdict, accept, reject
 
 _OFF = frozenset({b"0", b"false", b"no", b"off"})

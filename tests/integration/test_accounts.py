@@ -4,7 +4,7 @@ import json
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -22,11 +22,10 @@ from keter.ledger.bet_queries import STAKED
 from keter.opening.stores import open_settings_ledger
 from keter.settings import load_settings
 from keter.system.addresses import free_port
-from tests.kit.keter_up import KeterUp
+from tests.kit.keter_up import KeterUp, Start
 from tests.kit.support import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
-Start = Callable[..., KeterUp]
 ALICE, BOB = "asianodds:ALICE", "asianodds:BOB"
 BOBS_CAP_MINOR = 4_000
 TWO = {
@@ -54,19 +53,6 @@ def bookmaker() -> Iterator[str]:
         assert "sandbox bookmaker" in process.stdout.readline()
         yield f"http://127.0.0.1:{port}/AsianOddsService"
         process.terminate()
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    running: list[KeterUp] = []
-
-    def begin(**environ: str) -> KeterUp:
-        running.append(KeterUp(tmp_path, **environ))
-        return running[-1]
-
-    yield begin
-    for one in running:
-        one.close()
 
 
 async def bets_in(folder: Path, mode: ExecutionMode) -> dict[str, list[Bet]]:

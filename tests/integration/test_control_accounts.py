@@ -1,7 +1,7 @@
 """Two accounts of one run: each is stopped and resumed alone, and everything together."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -12,17 +12,15 @@ from keter.bus.errors import StaleRevisionError
 from keter.bus.state.permissions import arm, armed_accounts
 from keter.bus.state.trading import TradingView, change_trading, read_trading
 from keter.clock import ManualClock
-from keter.control.base import Operator
 from keter.control.commands import Control
 from keter.control.standing import resumes_lightly
 from keter.domain.accounts import AccountId
 from keter.domain.trading import ExecutionMode, OperatorCommand, TradingMode, TradingState
 from keter.errors import UnavailableError, UsageError
+from tests.integration.test_control import NOW, OPS, make
 from tests.kit.execution import LIVE_RUN, an_account, own_redis
 
-NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 UNTIL = NOW + timedelta(hours=1)
-OPS = Operator("ops", "cli")
 RUN = msgspec.structs.replace(
     LIVE_RUN,
     accounts=(an_account("one", ExecutionMode.LIVE), an_account("two", ExecutionMode.LIVE)),
@@ -48,14 +46,7 @@ def audit() -> list[OperatorCommand]:
 
 @pytest.fixture
 def control(bus: Bus, tmp_path: Path, audit: list[OperatorCommand]) -> Control:
-    return over(bus, tmp_path, audit)
-
-
-def over(bus: Bus | None, folder: Path, audit: list[OperatorCommand]) -> Control:
-    async def add(row: OperatorCommand) -> None:
-        audit.append(row)
-
-    return Control(bus, halt_file=folder / "HALT", clock=ManualClock(NOW), audit=add)
+    return make(bus, tmp_path, audit)
 
 
 async def view(bus: Bus) -> TradingView:
@@ -233,7 +224,7 @@ async def test_without_redis_one_account_cannot_be_stopped_and_nothing_pretends_
     tmp_path: Path,
 ) -> None:
     with pytest.raises(UnavailableError):
-        await over(None, tmp_path, []).halt(OPS, "stop", account=ONE)
+        await make(None, tmp_path, []).halt(OPS, "stop", account=ONE)
     assert not (tmp_path / "HALT").exists()
 
 
@@ -261,7 +252,7 @@ async def test_of_one_account_alone_the_guards_pause_is_everythings(
         await own_redis(bus, msgspec.structs.replace(RUN, accounts=RUN.accounts[:1]))
         active = TradingState(M.ACTIVE, "guard", "first start", NOW)
         await change_trading(bus, active, expected_revision=0, now=NOW)
-        control = over(bus, tmp_path, [])
+        control = make(bus, tmp_path, [])
         guards = await guard_pauses(bus, ONE)
         standing = await control.standing()
         assert (standing.mode, standing.cause) == (M.PAUSED, guards)

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,31 +19,16 @@ import pytest
 
 from keter.settings import child_environment
 from keter.system.addresses import free_port
-from tests.kit.keter_up import KeterUp
+from tests.kit.keter_up import KeterUp, Start
 from tests.kit.support import eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
-Start = Callable[..., KeterUp]
 # Eight processes import and start; how long that takes a busy machine is no promise.
 START_MOST_S = 90
 WORKERS = {"ingest", "validator", "edge", "guard", "router", "tracker", "recorder", "dashboard"}
 REPORTING = WORKERS | {
     "sandbox"
 }  # where there is no account; its own log does not say when it stopped
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Start]:
-    """Start Keters of the test's own."""
-    running: list[KeterUp] = []
-
-    def begin(**environ: str) -> KeterUp:
-        running.append(KeterUp(tmp_path, **environ))
-        return running[-1]
-
-    yield begin
-    for one in running:
-        one.close()
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -143,3 +143,6 @@ class KeterUp:
         if self.process.stdout is not None:
             self._reader.join(5)
             self.process.stdout.close()
+
+
+Start = Callable[..., KeterUp]  # starts one with these settings; it ends with the test

@@ -5,9 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from keter.betting_settings import RiskSettings, StakeSettings
 from keter.domain.bets import BetState
-from keter.domain.exposure import DayRisk, worst_case
+from keter.domain.exposure import worst_case
 from keter.domain.feed import EventScore
 from keter.domain.market_kinds import Outcome
 from keter.domain.markets import Event, Market, Phase, event_uid, parse_market
@@ -23,8 +22,8 @@ from keter.domain.sports_scores import (
     MatchScore,
     TennisScore,
 )
-from keter.domain.verdicts import Reason, accept
-from keter.risk.gate import RiskContext, RiskLimits, assess
+from keter.domain.verdicts import Reason
+from keter.risk.gate import assess
 from keter.strategies.value.consensus_inputs import wanted_others
 from keter.strategies.value.edge import evaluate
 from keter.strategies.value.evidence import explain, recompute
@@ -32,20 +31,10 @@ from keter.strategies.value.settings import EdgeSettings, ValidationSettings
 from keter.strategies.value.validation import validate
 from keter.venues.paper.tickets import RESULT_DEADLINE, as_venue_ticket, settlement_of
 from tests.kit.signals import NOW, an_update, prices
+from tests.unit.risk.test_gate import CALM, LIMITS
 
 KICKOFF = NOW + timedelta(hours=3)
 EDGE = EdgeSettings(min_ev_pct=1)
-LIMITS = RiskLimits(RiskSettings(), StakeSettings())
-CALM = RiskContext(
-    trading=accept(),
-    permitted=True,
-    exposures=(),
-    day=DayRisk("2026-02-21"),
-    bets_on_event=0,
-    bets_in_window=0,
-    cooling=None,
-    balance_minor=100_000,
-)
 GOALS = FootballScore((1, 1), (0, 0))
 SETS = TennisScore(((6, 4), (3, 6), (7, 6)))  # 2-1 in sets, 16-16 in games
 RUNS = BaseballScore(home=(0, 0, 1, 0, 0, 0, 3, 0), away=(1, 0, 0, 1, 0, 0, 0, 0, 0))  # 4-2

@@ -123,7 +123,7 @@ def test_overtime_is_what_stands_at_the_very_end() -> None:
     [
         (lambda: pair((1, -1)), "negative"),
         (lambda: pair((1.5, 0)), "whole numbers"),  # type: ignore[arg-type]  # as a feed may err
-        (lambda: pair((1, 2, 3)), "two whole"),  # type: ignore[arg-type]
+        (lambda: pair((1, 2, 3)), "two whole"),  # type: ignore[arg-type]  # as above
         (FootballScore, "has a score"),
         (lambda: FootballScore((1, 0), (-1, 0)), "negative"),
         (lambda: TennisScore(((6, 5), (6, 0))), "set 1 cannot have ended 6-5"),

@@ -73,7 +73,7 @@ def bet(
         score,
         odds=odds,
         stake_minor=STAKE,
-        **more,  # type: ignore[arg-type]
+        **more,  # type: ignore[arg-type]  # the named arguments of settle_sport
     )
 
 

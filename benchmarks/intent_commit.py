@@ -21,11 +21,14 @@ from pathlib import Path
 
 from keter.bus.codec import encode
 from keter.clock import SystemClock
-from keter.domain.bets import BetState, Intent, reference_of
 from keter.domain.market_kinds import Outcome
 from keter.domain.markets import parse_market
+from keter.domain.order_states import OrderState
+from keter.domain.orders import Intent
+from keter.domain.references import make_reference
 from keter.domain.trading import ExecutionMode
 from keter.ledger import Ledger, open_ledger
+from keter.venues.asianodds.limits import CAPABILITY
 
 SIGNAL = encode({"made": "up", "filler": "x" * 3000})
 
@@ -53,7 +56,7 @@ def an_intent(number: int, fence: int) -> Intent:
         1.9,
         6.0,
         "PIN",
-        reference_of(intent_id),
+        make_reference(intent_id, CAPABILITY.reference_form),
         fence,
         now,
         SIGNAL,
@@ -83,18 +86,16 @@ async def commits(ledger: Ledger, count: int) -> dict[str, list[float]]:
     and back.
     """
     now = datetime.now(UTC)
-    fence = (
-        await ledger.intents.takeover("BENCH", ExecutionMode.DRY, at=now, worker="bench")
-    ).fence
+    fence = (await ledger.orders.takeover("BENCH", ExecutionMode.DRY, at=now, worker="bench")).fence
     found: dict[str, list[float]] = {"intent": [], "QUOTED": [], "SENDING": []}
     for number in range(count):
         intent = an_intent(number, fence)
         started = time.perf_counter()
-        await ledger.intents.create(intent, worker="bench")
+        await ledger.orders.create(intent, worker="bench")
         found["intent"].append(time.perf_counter() - started)
-        for state in (BetState.QUOTED, BetState.SENDING):
+        for state in (OrderState.QUOTED, OrderState.SENDING):
             started = time.perf_counter()
-            await ledger.intents.transition(
+            await ledger.orders.transition(
                 intent.intent_id,
                 state,
                 at=datetime.now(UTC),

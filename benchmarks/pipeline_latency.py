@@ -29,10 +29,11 @@ from keter.bus.codec import decode
 from keter.bus.connection import Bus, connect
 from keter.bus.telemetry.heartbeats import Heartbeat, read_heartbeats
 from keter.clock import SystemClock
-from keter.domain.bets import Bet, BetState
+from keter.domain.order_states import OrderState
+from keter.domain.orders import Order
 from keter.domain.signals import ApprovedSignal
 from keter.domain.trading import ExecutionMode
-from keter.ledger import BetFilter, Ledger
+from keter.ledger import Ledger, OrderFilter
 from keter.opening.stores import open_settings_ledger
 from keter.settings import load_settings
 from keter.venues.asianodds.simulator.config import AccountConfig, MarketConfig, SandboxConfig
@@ -88,11 +89,11 @@ async def round_trip_s(bus: Bus) -> float:
     return statistics.median(times)
 
 
-async def bets_of(ledger: Ledger) -> list[Bet]:
-    return await ledger.intents.list_bets(BetFilter(mode=ExecutionMode.DRY), limit=100_000)
+async def orders_of(ledger: Ledger) -> list[Order]:
+    return await ledger.orders.list_orders(OrderFilter(mode=ExecutionMode.DRY), limit=100_000)
 
 
-def parted(bets: Sequence[Bet]) -> tuple[list[Bet], list[Bet]]:
+def parted(bets: Sequence[Order]) -> tuple[list[Order], list[Order]]:
     """Bets from the first answers, and from the market as it runs."""
     if not bets:
         return [], []
@@ -107,7 +108,7 @@ def parted(bets: Sequence[Bet]) -> tuple[list[Bet], list[Bet]]:
     return first, [bet for bet in bets if bet not in first]
 
 
-async def legs(ledger: Ledger, bets: Sequence[Bet]) -> dict[str, list[float]]:
+async def legs(ledger: Ledger, bets: Sequence[Order]) -> dict[str, list[float]]:
     """Seconds from the arrival of the feed answer to each step of each bet."""
     found: dict[str, list[float]] = {
         name: [] for name in ("edge confirmed", "guard approved", "intent committed", "bet sent")
@@ -117,8 +118,8 @@ async def legs(ledger: Ledger, bets: Sequence[Bet]) -> dict[str, list[float]]:
         answer = approved.signal.update.received_at
         sent = [
             step.at
-            for step in await ledger.intents.trail(bet.intent.intent_id)
-            if step.target is BetState.SENDING
+            for step in await ledger.orders.trail(bet.intent.intent_id)
+            if step.target is OrderState.SENDING
         ]
         if not sent:
             continue
@@ -189,14 +190,14 @@ async def main(wanted: int, limit_s: float) -> None:
                         stack.enter_context(worker(process, environment, folder))
                     deadline = time.monotonic() + limit_s
                     while (
-                        len(parted(await bets_of(ledger))[1]) < wanted
+                        len(parted(await orders_of(ledger))[1]) < wanted
                         and time.monotonic() < deadline
                     ):
                         await asyncio.sleep(0.5)
                     ping_s = await round_trip_s(bus)
                     beats = await read_heartbeats(bus)
                 first, running = [
-                    await legs(ledger, bets) for bets in parted(await bets_of(ledger))
+                    await legs(ledger, bets) for bets in parted(await orders_of(ledger))
                 ]
                 await bus.aclose()
                 await ledger.aclose()

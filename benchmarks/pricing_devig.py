@@ -200,7 +200,7 @@ def lines(period: str) -> list[Market]:
 
 
 def validated(event: Event, market: Market, rng: np.random.Generator) -> ValidatedMarket:
-    legs = len(market.sides)
+    legs = len(market.outcomes)
     p = rng.dirichlet([30.0] * legs)
     books = []
     for book in BOOKS:

@@ -34,9 +34,9 @@ from tests.kit.support import RedisServer, eventually
 from tests.kit.workbench import context_on, done_so_far, opened, quick_feed, settings_for, working
 
 import keter
-from keter.domain.bets import BetState
+from keter.domain.order_states import OrderState
 from keter.domain.trading import ExecutionMode
-from keter.ledger import BetFilter, Ledger
+from keter.ledger import Ledger, OrderFilter
 from keter.opening.stores import open_settings_ledger
 from keter.processes import edge, guard, ingest, recorder, router, tracker, validator
 from keter.venues.asianodds.simulator.config import AccountConfig, SandboxConfig
@@ -48,7 +48,7 @@ ACCOUNT = AccountConfig("demo", "demo-pass")
 DEEPEST = 3  # containers within containers that are looked into
 # Looking at values costs far more than counting calls, and a function's shapes repeat soon.
 MOST_LOOKED = 200
-PLACED = (BetState.PENDING, BetState.RUNNING)
+PLACED = (OrderState.OPEN, OrderState.FILLED)
 SETTLE_S, IDLE_S = 2.0, 2.0
 
 
@@ -178,7 +178,7 @@ async def _follow(folder: Path, redis_url: str, profile: Profile) -> tuple[Recor
 
 
 async def _placed(ledger: Ledger) -> bool:
-    bets = await ledger.intents.list_bets(BetFilter(mode=ExecutionMode.DRY), limit=10)
+    bets = await ledger.orders.list_orders(OrderFilter(mode=ExecutionMode.DRY), limit=10)
     return any(bet.state in PLACED for bet in bets)
 
 

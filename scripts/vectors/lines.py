@@ -7,7 +7,7 @@ from typing import Any
 
 from scripts.vectors.registry import Inputs, category, given, number, numbers
 
-from keter.domain.market_kinds import SIDES, MarketKind, Outcome
+from keter.domain.market_kinds import OUTCOMES, MarketKind, Outcome
 from keter.domain.markets import Market, parse_line
 from keter.domain.odds import exact
 from keter.domain.settlement import RESULT_STATES, result_halves, settle_count, unit_profit
@@ -168,7 +168,7 @@ def check_inverse_total(inputs: Inputs, expected: Any, tolerance: float) -> Mapp
 
 @category("ah_from_1x2")
 def check_ah_from_1x2(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, Any]:
-    if len(inputs["p"]) != len(SIDES[MarketKind.ONE_X_TWO]):
+    if len(inputs["p"]) != len(OUTCOMES[MarketKind.ONE_X_TWO]):
         raise IncompleteMarketError(f"1X2 has three legs: {inputs['p']}")
     home, draw, away = numbers(inputs["p"])
     Chances.of({"win": home, "push": draw, "loss": away})

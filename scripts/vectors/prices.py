@@ -5,7 +5,7 @@ from typing import Any
 
 from scripts.vectors.registry import Inputs, category, given, number, numbers, plain
 
-from keter.domain.market_kinds import SIDES, MarketKind
+from keter.domain.market_kinds import OUTCOMES, MarketKind
 from keter.domain.odds import OddsFormat, StakeConvention, convert, opposing, stake_meaning
 from keter.errors import IncompleteMarketError, NoSolutionError
 from keter.pricing import analytics
@@ -45,7 +45,7 @@ def declared_legs(inputs: Inputs) -> int | None:
     """How many legs the vector says its market has; None where it does not say."""
     count = given(inputs, "legs", given(inputs, "n", None))
     if count is None and inputs.get("market") is not None:
-        count = len(SIDES[MarketKind(inputs["market"])])
+        count = len(OUTCOMES[MarketKind(inputs["market"])])
     return None if count is None else int(count)
 
 

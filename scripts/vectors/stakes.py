@@ -90,7 +90,7 @@ def _alike(bets: list[LineBet]) -> list[list[int]]:
     """Bets that settle alike at every score, by number: any split of their sum is as good."""
     groups: dict[tuple[Fraction, ...], list[int]] = {}
     for i, bet in enumerate(bets):
-        table = score_pnl([LineStake(bet.market, bet.side, bet.odds, 1)])
+        table = score_pnl([LineStake(bet.market, bet.outcome, bet.odds, 1)])
         groups.setdefault(tuple(table.values()), []).append(i)
     return list(groups.values())
 

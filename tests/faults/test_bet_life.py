@@ -28,12 +28,12 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from keter.domain.bets import FINAL, SETTLED, BetState
 from keter.domain.exposure import ExposureStatus
+from keter.domain.order_states import FINAL, SETTLED, OrderState
 from keter.domain.signals import ApprovedSignal
 from keter.domain.tickets import TicketStatus
 from keter.errors import KeterError
-from keter.ledger import BetFilter
+from keter.ledger import OrderFilter
 from tests.kit.execution import ACCOUNT, a_ticket, state_of
 from tests.kit.execution_bench import DRY, RouterProcess, TrackerProcess, World
 from tests.kit.hooks import Crash, Hook
@@ -254,7 +254,7 @@ class BetLife(RuleBasedStateMachine):
             return
         bets = {
             bet.intent.reference: bet
-            for bet in self.run(self.world.ledger.intents.by_references(sorted(calls)))
+            for bet in self.run(self.world.ledger.orders.by_references(sorted(calls)))
         }
         per_decision = Counter(bets[ticket.reference].intent.decision_id for ticket in ours)
         assert all(count == 1 for count in per_decision.values()), (
@@ -315,7 +315,7 @@ class BetLife(RuleBasedStateMachine):
             if not ticket.reference.startswith("hand")
         }
         bets = {
-            bet.intent.reference: bet for bet in await ledger.intents.list_bets(_ALL, limit=1000)
+            bet.intent.reference: bet for bet in await ledger.orders.list_orders(_ALL, limit=1000)
         }
         for reference, ticket in tickets.items():
             bet = bets[reference]
@@ -323,14 +323,14 @@ class BetLife(RuleBasedStateMachine):
                 f"{reference}: ledger {bet.state}, venue {state_of(ticket)}"
             )
             if bet.state in SETTLED:
-                assert (bet.placed_stake_minor, bet.pnl_minor) == (
+                assert (bet.standing_minor, bet.pnl_minor) == (
                     ticket.stake_minor,
                     ticket.pnl_minor,
                 )
         for reference, bet in bets.items():
             assert bet.state in FINAL, f"{reference} is still {bet.state}"
             if reference not in tickets:
-                assert bet.state in {BetState.REFUSED, BetState.SKIPPED}, (
+                assert bet.state in {OrderState.REFUSED, OrderState.SKIPPED}, (
                     f"{reference} is {bet.state} but the venue never had it"
                 )
         state = await self.world.book().read()
@@ -345,7 +345,7 @@ class BetLife(RuleBasedStateMachine):
         )
 
 
-_ALL = BetFilter()
+_ALL = OrderFilter()
 
 
 @pytest.mark.redis

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from keter.domain.bets import BetState
+from keter.domain.order_states import OrderState
 from tests.faults.test_execution_matrix import (
     HAPPENINGS,
     LAST_GAP,
@@ -63,8 +63,8 @@ class Chaos:
         """Bets are settled while all this goes on."""
         running = [
             bet
-            for bet in await self._world.ledger.intents.open_bets(LIVE)
-            if bet.state is BetState.RUNNING
+            for bet in await self._world.ledger.orders.open_orders(LIVE)
+            if bet.state is OrderState.FILLED
         ]
         chosen = [bet for bet in running if self._world.stands(bet)]
         if len(chosen) > 5:

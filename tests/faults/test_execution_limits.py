@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from keter.clock import to_ms
-from keter.domain.bets import BetState
+from keter.domain.order_states import OrderState
 from keter.venues.asianodds.simulator.book import State, Ticket
 from tests.faults.test_execution_matrix import HAPPENINGS, LAST_GAP, ROUTER_STEPS
 from tests.kit.execution_world import ACCOUNT, LIVE, ExecutionWorld, execution_world
@@ -60,8 +60,8 @@ async def room_is_made(world: ExecutionWorld) -> None:
     async def look() -> bool:
         if any(child.stopped() for child in world.of("router")):
             return True
-        open_bets = await world.ledger.intents.open_bets(LIVE)
-        running = [bet for bet in open_bets if bet.state is BetState.RUNNING]
+        open_orders = await world.ledger.orders.open_orders(LIVE)
+        running = [bet for bet in open_orders if bet.state is OrderState.FILLED]
         # A bet whose match has ended runs in the ledger until the tracker has seen the result.
         if len(running) * 1000 >= TOTAL_MINOR and all(world.stands(bet) for bet in running):
             world.finish(running[0], (0, 1))
@@ -148,7 +148,7 @@ async def closest(world: ExecutionWorld) -> float:
 
 async def quoted_ms(world: ExecutionWorld, ticket: Ticket) -> int:
     reference = ticket.order.reference.removeprefix("WA-")
-    [bet] = await world.ledger.intents.by_references([reference])
-    steps = await world.ledger.intents.trail(bet.intent.intent_id)
-    [at] = [step.at for step in steps if step.target is BetState.QUOTED]
+    [bet] = await world.ledger.orders.by_references([reference])
+    steps = await world.ledger.orders.trail(bet.intent.intent_id)
+    [at] = [step.at for step in steps if step.target is OrderState.QUOTED]
     return to_ms(at)

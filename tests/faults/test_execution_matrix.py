@@ -162,5 +162,5 @@ async def test_a_router_that_sleeps_past_its_lock_after_sending_was_committed_do
         child.go_on()
         await world.settled_down(event_uid)
         assert await world.tickets_of(event_uid) == []
-        [bet] = await world.bets_of(event_uid)
+        [bet] = await world.orders_of(event_uid)
         assert bet.state.value == "REFUSED"

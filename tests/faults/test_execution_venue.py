@@ -16,38 +16,39 @@ import pytest
 from keter.bus.state.reconciliation import read_doubt
 from keter.bus.telemetry.alerts import read_alerts
 from keter.bus.telemetry.heartbeats import read_heartbeats
-from keter.domain.bets import Bet, BetState
+from keter.domain.order_states import OrderState
+from keter.domain.orders import Order
 from keter.execution.reconcile.query_budget import ACCOUNT_COST, ACCOUNT_EVERY_S
 from tests.kit.execution_world import LIVE, PATIENCE_S, ExecutionWorld, execution_world
 from tests.kit.support import eventually
 
 pytestmark = [pytest.mark.redis, pytest.mark.timeout(1200)]
-S = BetState
+S = OrderState
 GIVEN_UP_S = 17.0  # beyond the 15 s that a placement may take here
 LISTS = "getbets,getbetbyreference"
 
 # What the bookmaker does, where the bet must stand then, and how many tickets it then holds.
-FAULTS: tuple[tuple[Mapping[str, Any], BetState, int], ...] = (
-    ({"kind": "lost_after", "count": 1}, S.RUNNING, 1),
+FAULTS: tuple[tuple[Mapping[str, Any], OrderState, int], ...] = (
+    ({"kind": "lost_after", "count": 1}, S.FILLED, 1),
     ({"kind": "lost_before", "count": 1}, S.REFUSED, 0),
-    ({"kind": "slow", "count": 1, "delay_s": GIVEN_UP_S}, S.RUNNING, 1),
-    ({"kind": "late", "count": 1, "delay_s": 2}, S.RUNNING, 1),
+    ({"kind": "slow", "count": 1, "delay_s": GIVEN_UP_S}, S.FILLED, 1),
+    ({"kind": "late", "count": 1, "delay_s": 2}, S.FILLED, 1),
     ({"kind": "http_error", "route": "placebet", "count": 1, "status": 503}, S.REFUSED, 0),
     ({"kind": "code", "count": 1, "code": -1307}, S.REFUSED, 0),
     ({"kind": "code", "count": 1, "code": -1212}, S.REFUSED, 0),
-    ({"kind": "code_placed", "count": 1, "code": -1307}, S.RUNNING, 1),
+    ({"kind": "code_placed", "count": 1, "code": -1307}, S.FILLED, 1),
     ({"kind": "session_killed", "route": "placebet", "count": 1}, S.REFUSED, 0),
     ({"kind": "expired_code", "route": "placebet", "count": 1}, S.REFUSED, 0),
-    ({"kind": "html", "route": "placebet", "count": 1}, S.RUNNING, 1),
-    ({"kind": "truncated_gzip", "route": "placebet", "count": 1}, S.RUNNING, 1),
-    ({"kind": "duplicate_rows", "route": LISTS, "count": 6}, S.RUNNING, 1),
-    ({"kind": "reordered_rows", "route": LISTS, "count": 6}, S.RUNNING, 1),
-    ({"kind": "missing_rows", "route": LISTS, "count": 6, "share": 1.0}, S.RUNNING, 1),
-    ({"kind": "http_error", "route": LISTS, "count": 8, "status": 502}, S.RUNNING, 1),
-    ({"kind": "session_killed", "route": LISTS, "count": 2}, S.RUNNING, 1),
-    ({"kind": "wrong_stake", "count": 1, "factor": 0.5}, S.RUNNING, 1),
-    ({"kind": "wrong_stake", "count": 1, "factor": 2.0}, S.RUNNING, 1),
-    ({"kind": "wrong_price", "count": 1, "factor": 0.9}, S.RUNNING, 1),
+    ({"kind": "html", "route": "placebet", "count": 1}, S.FILLED, 1),
+    ({"kind": "truncated_gzip", "route": "placebet", "count": 1}, S.FILLED, 1),
+    ({"kind": "duplicate_rows", "route": LISTS, "count": 6}, S.FILLED, 1),
+    ({"kind": "reordered_rows", "route": LISTS, "count": 6}, S.FILLED, 1),
+    ({"kind": "missing_rows", "route": LISTS, "count": 6, "share": 1.0}, S.FILLED, 1),
+    ({"kind": "http_error", "route": LISTS, "count": 8, "status": 502}, S.FILLED, 1),
+    ({"kind": "session_killed", "route": LISTS, "count": 2}, S.FILLED, 1),
+    ({"kind": "wrong_stake", "count": 1, "factor": 0.5}, S.FILLED, 1),
+    ({"kind": "wrong_stake", "count": 1, "factor": 2.0}, S.FILLED, 1),
+    ({"kind": "wrong_price", "count": 1, "factor": 0.9}, S.FILLED, 1),
     ({"kind": "refused_later", "count": 1, "after_s": 2}, S.REFUSED, 1),
 )
 
@@ -80,11 +81,11 @@ def more_injected(world: ExecutionWorld, before: int) -> bool:
     return world.sandbox.faults.injected.total() > before
 
 
-async def stands(world: ExecutionWorld, event_uid: str, wanted: BetState) -> Bet:
+async def stands(world: ExecutionWorld, event_uid: str, wanted: OrderState) -> Order:
     """Wait until the event's only bet is where it must be, and return it."""
 
-    async def look() -> Bet | None:
-        bets = await world.bets_of(event_uid)
+    async def look() -> Order | None:
+        bets = await world.orders_of(event_uid)
         return bets[0] if len(bets) == 1 and bets[0].state is wanted else None
 
     found = await world.until(look)
@@ -107,7 +108,7 @@ async def test_every_fault_of_the_venue_ends_with_ledger_and_venue_equal(tmp_pat
                 await eventually(partial(more_injected, world, before), timeout_s=PATIENCE_S)
             world.faults += 1
             if rule["kind"] == "wrong_stake":
-                assert bet.placed_stake_minor == round(1000 * rule["factor"])
+                assert bet.standing_minor == round(1000 * rule["factor"])
         alarms = {alert.id.partition(":")[0] for alert in await read_alerts(world.bus)}
         assert {"bet-stake-mismatch", "bet-price-mismatch"} <= alarms
         await world.judge(len(FAULTS))
@@ -179,22 +180,22 @@ async def test_eleven_unknown_bets_leave_passes_complete_and_the_router_open(
             60 / ACCOUNT_EVERY_S * minutes + 1
         )
         assert len(await unknown_bets(world)) == unknown
-        bet = await in_state(world, await world.bet(), S.RUNNING)
+        bet = await in_state(world, await world.bet(), S.FILLED)
         assert len(await world.tickets_of(bet.intent.event_uid)) == 1, "betting goes on beside them"
 
 
-async def unknown_bets(world: ExecutionWorld) -> list[Bet]:
-    return [bet for bet in await world.ledger.intents.open_bets(LIVE) if bet.state is S.UNKNOWN]
+async def unknown_bets(world: ExecutionWorld) -> list[Order]:
+    return [bet for bet in await world.ledger.orders.open_orders(LIVE) if bet.state is S.UNKNOWN]
 
 
-async def in_state(world: ExecutionWorld, event_uid: str, wanted: BetState) -> Bet:
+async def in_state(world: ExecutionWorld, event_uid: str, wanted: OrderState) -> Order:
     """Wait until the event's bet is where it must be, and return it.
 
     The signal is offered again where a closed router made no bet of it.
     """
 
-    async def look() -> Bet | None:
-        bets = await world.bets_of(event_uid)
+    async def look() -> Order | None:
+        bets = await world.orders_of(event_uid)
         if not bets:
             await world.offer([world.offered[event_uid]])
         return bets[0] if len(bets) == 1 and bets[0].state is wanted else None

@@ -11,8 +11,8 @@ import pytest
 
 from keter.bus.telemetry.audit import read_counts
 from keter.clock import SystemClock
-from keter.domain.bets import BetState
 from keter.domain.days import day_of
+from keter.domain.order_states import OrderState
 from keter.license.token import issue, load_private_key, new_key
 from tests.kit.execution_world import ACCOUNT, ExecutionWorld, execution_world
 from tests.kit.keter_up import KeterUp
@@ -85,12 +85,12 @@ async def test_open_bets_are_followed_to_their_settlement_after_the_licence_has_
             refused = await asyncio.to_thread(keter.keter, "arm", "--account", ACCOUNT.user)
             assert (refused.returncode, "the licence ended on" in refused.stderr) == (77, True)
             await eventually(lambda: refused_unlicensed(world), timeout_s=60, every_s=0.5)
-            [bet] = await world.bets_of(event_uid)
+            [bet] = await world.orders_of(event_uid)
             world.finish(bet, (0, 1))
 
             async def settled() -> bool:
-                [bet] = await world.bets_of(event_uid)
-                return bet.state is BetState.LOST
+                [bet] = await world.orders_of(event_uid)
+                return bet.state is OrderState.LOST
 
             await eventually(settled, timeout_s=60)
             await eventually(following("nothing is left to follow", keter), timeout_s=40)

@@ -15,10 +15,10 @@ import pytest
 from keter.bus.connection import Bus, connect
 from keter.bus.state.risk import RiskBook
 from keter.clock import SystemClock
-from keter.domain.bets import Bet
+from keter.domain.orders import Order
 from keter.domain.trading import ExecutionMode
-from keter.ledger import BetFilter
-from keter.ledger.bet_queries import STAKED
+from keter.ledger import OrderFilter
+from keter.ledger.order_queries import STAKED
 from keter.opening.stores import open_settings_ledger
 from keter.settings import load_settings
 from keter.system.addresses import free_port
@@ -55,20 +55,20 @@ def bookmaker() -> Iterator[str]:
         process.terminate()
 
 
-async def bets_in(folder: Path, mode: ExecutionMode) -> dict[str, list[Bet]]:
+async def bets_in(folder: Path, mode: ExecutionMode) -> dict[str, list[Order]]:
     """Return the bets of the folder's ledger by account."""
     settings = load_settings(None, {"DATA_DIR": str(folder / "local")})
     ledger = await open_settings_ledger(settings, clock=SystemClock())
-    found: dict[str, list[Bet]] = defaultdict(list)
+    found: dict[str, list[Order]] = defaultdict(list)
     try:
-        for bet in await ledger.intents.list_bets(BetFilter(mode=mode), limit=1000):
+        for bet in await ledger.orders.list_orders(OrderFilter(mode=mode), limit=1000):
             found[bet.intent.account].append(bet)
     finally:
         await ledger.aclose()
     return found
 
 
-def open_minor(bets: list[Bet]) -> int:
+def open_minor(bets: list[Order]) -> int:
     return sum(bet.intent.stake_minor for bet in bets if bet.state.value in {"PENDING", "RUNNING"})
 
 

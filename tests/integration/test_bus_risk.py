@@ -36,7 +36,7 @@ def reservation(
         event_uid=EVENT,
         league="League",
         market=parse_market("fb", "ft.1x2"),
-        side=Outcome.HOME,
+        outcome=Outcome.HOME,
         stake_minor=stake,
         odds="2.10",
         status=ExposureStatus.RESERVED,

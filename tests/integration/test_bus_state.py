@@ -246,7 +246,7 @@ async def test_odds_are_kept_per_selection_with_every_book_that_prices_it(bus: B
         ("SBO", 1.95, "1.95"),
     ]
     assert [price.book for price in under.prices] == ["PIN"]
-    assert (over.market, over.side.value) == (parse_market("fb", "ft.ou.2.5"), "over")
+    assert (over.market, over.outcome.value) == (parse_market("fb", "ft.ou.2.5"), "over")
     assert await read_odds(bus, ACCOUNT, "fb-2", "ft.ou.2.5.over") is None
 
 

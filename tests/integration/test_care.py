@@ -13,12 +13,12 @@ from sqlalchemy import text
 
 from keter.bus.connection import Bus
 from keter.clock import ManualClock
-from keter.domain.bets import BetState
 from keter.domain.feed import CapturedAnswer
+from keter.domain.order_states import OrderState
 from keter.domain.signals import Decision
 from keter.domain.trading import ExecutionMode
 from keter.domain.verdicts import Reason, reject
-from keter.ledger import BetFilter, Ledger
+from keter.ledger import Ledger, OrderFilter
 from keter.opening.stores import open_settings_ledger
 from keter.processes import retention as care
 from keter.processes.retention import Retention
@@ -72,9 +72,9 @@ async def test_the_oldest_decisions_go_and_the_file_shrinks_with_them(
     bus: Bus, settings: Settings, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(care, "BATCH", 200)
-    for state in (BetState.WON, BetState.RUNNING, BetState.REFUSED):
+    for state in (OrderState.WON, OrderState.FILLED, OrderState.REFUSED):
         await put_in(ledger, state, state.value)
-    trail = await ledger.intents.trail("WON")
+    trail = await ledger.orders.trail("WON")
     await ledger.decisions.add_many(
         [decision(number, timedelta(days=9) - timedelta(minutes=number)) for number in range(ROWS)]
     )
@@ -85,9 +85,9 @@ async def test_the_oldest_decisions_go_and_the_file_shrinks_with_them(
     left = await ledger.decisions.recent(ROWS)
     assert 0 < len(left) < ROWS
     assert left[0].trace_id == f"t{ROWS - 1}", "the newest are still there"
-    bets = await ledger.intents.list_bets(BetFilter(mode=ExecutionMode.DRY))
-    assert {bet.state for bet in bets} == {BetState.WON, BetState.RUNNING, BetState.REFUSED}
-    assert await ledger.intents.trail("WON") == trail
+    bets = await ledger.orders.list_orders(OrderFilter(mode=ExecutionMode.DRY))
+    assert {bet.state for bet in bets} == {OrderState.WON, OrderState.FILLED, OrderState.REFUSED}
+    assert await ledger.orders.trail("WON") == trail
     pages = await ledger._database.read(
         lambda connection: connection.execute(text("PRAGMA page_count")).scalar_one()
     )

@@ -21,12 +21,13 @@ from keter.bus.state.odds import write_odds
 from keter.bus.state.reconciliation import ask_for_pass, pass_done, read_doubt
 from keter.bus.state.trading import change_trading, read_trading
 from keter.bus.telemetry.alerts import read_alerts
-from keter.domain.bets import Bet, BetState
 from keter.domain.exposure import Exposure, ExposureStatus
 from keter.domain.feed import EventScore
 from keter.domain.market_kinds import Outcome
 from keter.domain.markets import Phase, event_uid
-from keter.domain.orders import Placement, PlacementQuote, PlaceOrder, PlaceOutcome
+from keter.domain.order_calls import Placement, PlacementQuote, PlaceOrder, PlaceOutcome
+from keter.domain.order_states import OrderState
+from keter.domain.orders import Order
 from keter.domain.quotes import BookPrices, Score
 from keter.domain.signals import ApprovedSignal, Decision
 from keter.domain.tickets import Ticket, TicketStatus
@@ -48,7 +49,7 @@ from tests.kit.execution_bench import DRY, RouterProcess, TrackerProcess, World
 from tests.kit.hooks import Crash, Hook
 
 pytestmark = pytest.mark.redis
-S = BetState
+S = OrderState
 
 
 class Desk:
@@ -80,7 +81,7 @@ class Desk:
         """
         handled = await self.router.router.handle(Item(signal.queue_key, encode(signal)))
         [decision] = [decode(Decision, entry) for entry in handled.audit]
-        assert await self.world.ledger.intents.by_decision(signal.decision_id) is None
+        assert await self.world.ledger.orders.by_decision(signal.decision_id) is None
         assert self.world.venue.calls == []
         return decision.verdict.reason.value
 
@@ -98,8 +99,8 @@ class Desk:
     def wait(self, seconds: float) -> None:
         self.world.clock.set(self.world.clock.now() + timedelta(seconds=seconds))
 
-    async def of(self, decision_id: str = "d1") -> Bet:
-        bet = await self.world.ledger.intents.by_decision(decision_id)
+    async def of(self, decision_id: str = "d1") -> Order:
+        bet = await self.world.ledger.orders.by_decision(decision_id)
         assert bet is not None
         return bet
 
@@ -131,11 +132,11 @@ async def desk(tmp_path: Path, redis_url: str) -> AsyncIterator[Desk]:
 
 async def test_a_bet_goes_from_approval_to_profit(desk: Desk) -> None:
     await desk.running()
-    assert (await desk.of()).state is S.RUNNING
+    assert (await desk.of()).state is S.FILLED
     desk.world.venue.finish(0, 2, 1)
     await desk.look()
     bet = await desk.of()
-    assert (bet.state, bet.pnl_minor, bet.placed_stake_minor) == (S.WON, 1200, 1000)
+    assert (bet.state, bet.pnl_minor, bet.standing_minor) == (S.WON, 1200, 1000)
     assert (await desk.exposed(), await desk.pnl()) == ({}, 1200)
     [row] = await desk.world.ledger.settlements.of(bet.intent.intent_id)
     assert row.agrees is True
@@ -143,12 +144,12 @@ async def test_a_bet_goes_from_approval_to_profit(desk: Desk) -> None:
 
 @pytest.mark.parametrize(("end", "left"), [(S.SKIPPED, 0), (None, 1)])
 async def test_a_decision_that_came_to_nothing_gives_its_room_back_when_it_comes_again(
-    desk: Desk, end: BetState | None, left: int
+    desk: Desk, end: OrderState | None, left: int
 ) -> None:
     """Redis was away when the first router ended the intent, so the reservation outlived it."""
     signal = await desk.world.approve("d1")
     assert signal is not None
-    intents = desk.world.ledger.intents
+    intents = desk.world.ledger.orders
     event = signal.signal.update.event
     await intents.create(an_intent("old", decision_id=signal.decision_id, event=event), worker="w")
     if end is not None:
@@ -209,7 +210,7 @@ async def test_the_router_is_closed_until_a_pass_that_began_after_its_takeover(d
     other = await desk.world.approve("d2", team="Other FC")
     assert other is not None
     await second.deliver(other)
-    assert (await desk.of("d2")).state is S.PENDING
+    assert (await desk.of("d2")).state is S.OPEN
 
 
 async def test_a_pass_counts_only_for_whom_it_was_made_and_while_it_is_fresh(desk: Desk) -> None:
@@ -251,7 +252,7 @@ async def test_a_lock_of_somebody_else_stops_the_bet_before_its_intent(desk: Des
     )
     assert await Locks(desk.world.bus).acquire(key, 60)
     await desk.router.deliver(signal)
-    assert await desk.world.ledger.intents.by_decision("d1") is None
+    assert await desk.world.ledger.orders.by_decision("d1") is None
     assert desk.world.venue.calls == []
     assert (await desk.world.book().read()).exposures == ()
 
@@ -262,10 +263,10 @@ async def test_an_unknown_outcome_is_found_by_its_reference_and_never_sent_again
     await desk.bet(answer="lost_after")
     assert (await desk.of()).state is S.UNKNOWN
     await desk.look()
-    assert (await desk.of()).state is S.PENDING
+    assert (await desk.of()).state is S.OPEN
     desk.world.venue.decide(0, accept=True)
     await desk.look()
-    assert ((await desk.of()).state, len(desk.world.venue.calls)) == (S.RUNNING, 1)
+    assert ((await desk.of()).state, len(desk.world.venue.calls)) == (S.FILLED, 1)
 
 
 async def test_a_ticket_that_is_listed_before_the_answer_is_as_good_as_the_answer(
@@ -280,12 +281,12 @@ async def test_a_ticket_that_is_listed_before_the_answer_is_as_good_as_the_answe
         answer = await honest(order)
         desk.world.venue.decide(0, accept=True)
         await desk.look()
-        assert (await desk.of()).state is S.RUNNING
+        assert (await desk.of()).state is S.FILLED
         return answer
 
     desk.world.venue.place = slow  # type: ignore[method-assign]  # the list is quicker than the answer
     await desk.router.deliver(signal)
-    assert ((await desk.of()).state, await desk.exposed()) == (S.RUNNING, {"d1": 1000})
+    assert ((await desk.of()).state, await desk.exposed()) == (S.FILLED, {"d1": 1000})
 
 
 async def test_silence_is_a_doubt_for_long_and_keeps_the_exposure_meanwhile(desk: Desk) -> None:
@@ -314,7 +315,7 @@ async def test_one_denial_proves_nothing_however_late_it_comes(desk: Desk) -> No
     assert (await desk.of()).state is S.UNKNOWN
     desk.world.venue.hidden.clear()
     await desk.look()
-    assert (await desk.of()).state is S.PENDING
+    assert (await desk.of()).state is S.OPEN
 
 
 async def test_an_error_answer_is_believed_sooner_than_silence(desk: Desk) -> None:
@@ -360,7 +361,7 @@ async def test_an_error_answer_is_not_believed_before_the_slowest_acceptance_see
     assert ((await desk.of()).state, await desk.exposed()) == (S.UNKNOWN, {"d1": 1000})
     desk.world.venue.hidden.clear()
     await desk.look()
-    assert (await desk.of()).state is S.PENDING
+    assert (await desk.of()).state is S.OPEN
 
 
 async def test_a_bet_accepted_and_taken_back_is_refused_and_its_selection_cools_down(
@@ -384,7 +385,7 @@ async def test_a_bet_accepted_and_taken_back_is_refused_and_its_selection_cools_
 async def test_a_partial_stake_is_what_counts_from_then_on(desk: Desk) -> None:
     desk.world.venue.stake_factor = Decimal("0.4")
     await desk.running()
-    assert (await desk.of()).placed_stake_minor == 400
+    assert (await desk.of()).standing_minor == 400
     desk.world.venue.finish(0, 0, 0)
     await desk.look()
     assert ((await desk.of()).pnl_minor, await desk.pnl(), await desk.alerts()) == (
@@ -418,7 +419,7 @@ async def test_a_settlement_that_is_not_ours_is_booked_as_the_venues_and_called_
 
 async def test_a_ticket_on_another_selection_is_called_out(desk: Desk) -> None:
     await desk.running()
-    desk.world.venue._change(0, side=Outcome.AWAY)
+    desk.world.venue._change(0, outcome=Outcome.AWAY)
     await desk.look()
     assert await desk.alerts() == {"bet-selection-mismatch"}
 
@@ -442,7 +443,7 @@ async def test_a_running_bet_that_the_venue_denies_is_called_out_and_stays_expos
     for _ in range(5):
         await desk.look(desk.world.settings.router.unknown_absent_s)
     assert "bet-record-mismatch" in await desk.alerts()
-    assert ((await desk.of()).state, await desk.exposed()) == (S.RUNNING, {"d1": 1000})
+    assert ((await desk.of()).state, await desk.exposed()) == (S.FILLED, {"d1": 1000})
 
 
 async def test_a_regrade_books_the_difference_once(desk: Desk) -> None:
@@ -718,8 +719,8 @@ async def test_the_queries_of_a_pass_stay_within_the_budget_and_none_is_forgotte
         await desk.look(1)
     assert len(asked) <= 40 + QUERIES_PER_MINUTE
     assert len(set(asked)) == 20
-    assert {(await desk.of(f"d{n}")).state for n in range(20)} == {S.RUNNING}
-    assert len(await desk.world.ledger.intents.open_bets(DRY)) == 20
+    assert {(await desk.of(f"d{n}")).state for n in range(20)} == {S.FILLED}
+    assert len(await desk.world.ledger.orders.open_orders(DRY)) == 20
 
 
 async def test_a_doubtful_bet_is_asked_for_however_many_others_are_not_listed(desk: Desk) -> None:
@@ -731,7 +732,7 @@ async def test_a_doubtful_bet_is_asked_for_however_many_others_are_not_listed(de
     await desk.bet("doubt", team="Doubt FC", answer="lost_after")
     for _ in range(4):
         await desk.look(0.5)
-    assert (await desk.of("doubt")).state is S.PENDING
+    assert (await desk.of("doubt")).state is S.OPEN
 
 
 async def test_an_event_rests_while_its_bet_is_on_its_way_to_the_venue(
@@ -775,10 +776,10 @@ async def test_a_tracker_that_slept_does_not_refuse_what_its_successor_has_found
     desk.world.venue.hidden.clear()
     desk.world.venue.decide(0, accept=True)
     await desk.look()
-    assert (await desk.of()).state is S.RUNNING
+    assert (await desk.of()).state is S.FILLED
     sleeper.hook.thaw()
     await task
-    assert ((await desk.of()).state, await desk.exposed()) == (S.RUNNING, {"d1": 1000})
+    assert ((await desk.of()).state, await desk.exposed()) == (S.FILLED, {"d1": 1000})
 
 
 async def frozen_before(process: TrackerProcess, call: str) -> "asyncio.Task[bool]":
@@ -858,7 +859,7 @@ async def reducing(desk: Desk, beside_minor: int) -> ApprovedSignal:
 
 async def test_a_bet_that_raises_nothing_is_placed_while_reducing(desk: Desk) -> None:
     await desk.router.deliver(await reducing(desk, 1000))
-    assert ((await desk.of()).state, len(desk.world.venue.calls)) == (S.PENDING, 1)
+    assert ((await desk.of()).state, len(desk.world.venue.calls)) == (S.OPEN, 1)
 
 
 async def test_the_router_refuses_while_reducing_what_has_lost_the_bet_beside_it(
@@ -895,7 +896,7 @@ async def test_a_bet_sent_to_two_books_is_not_refused_by_the_first(desk: Desk) -
     assert len(order.prices) == 2
     desk.world.venue.decide(0, accept=False)
     await desk.look()
-    assert ((await desk.of()).state, await desk.exposed()) == (S.PENDING, {"d1": 1500})
+    assert ((await desk.of()).state, await desk.exposed()) == (S.OPEN, {"d1": 1500})
     first = desk.world.venue.tickets[0]
     desk.world.venue.add(
         msgspec.structs.replace(
@@ -904,7 +905,7 @@ async def test_a_bet_sent_to_two_books_is_not_refused_by_the_first(desk: Desk) -
     )
     await desk.look()
     bet = await desk.of()
-    assert (bet.state, bet.placed_stake_minor) == (S.RUNNING, 900)
+    assert (bet.state, bet.standing_minor) == (S.FILLED, 900)
     [exposure] = (await desk.world.book().read()).exposures
     assert (exposure.stake_minor, exposure.stands_minor) == (1500, 900)
 
@@ -929,7 +930,7 @@ async def test_a_settled_bet_keeps_its_money_when_one_of_its_tickets_leaves_the_
         venue.finish(index, 2, 1)
     await desk.look()
     whole = await desk.of()
-    assert (whole.state, whole.placed_stake_minor, whole.pnl_minor) == (S.WON, 1500, 1800)
+    assert (whole.state, whole.standing_minor, whole.pnl_minor) == (S.WON, 1500, 1800)
     del venue.tickets[0]
     await desk.look()
     assert await desk.of() == whole
@@ -946,7 +947,7 @@ async def test_a_running_bet_keeps_its_stake_when_the_list_shows_one_of_its_tick
     )
     venue.add(msgspec.structs.replace(venue.tickets[0], ticket_id="second", stake_minor=900))
     await desk.look()
-    assert ((await desk.of()).placed_stake_minor, await desk.staked()) == (1500, 1500)
+    assert ((await desk.of()).standing_minor, await desk.staked()) == (1500, 1500)
     every = venue.bets
 
     async def cut() -> Sequence[Ticket]:
@@ -954,7 +955,7 @@ async def test_a_running_bet_keeps_its_stake_when_the_list_shows_one_of_its_tick
 
     venue.bets = cut  # type: ignore[method-assign]  # a list with an end
     await desk.look(60)
-    assert ((await desk.of()).placed_stake_minor, await desk.staked()) == (1500, 1500)
+    assert ((await desk.of()).standing_minor, await desk.staked()) == (1500, 1500)
 
 
 async def test_a_stake_that_the_venue_changes_after_the_end_is_told_and_stops_no_pass(
@@ -988,7 +989,7 @@ async def test_a_bet_of_two_tickets_does_not_end_with_the_listed_one_while_it_is
 
     venue.bet = unreachable  # type: ignore[method-assign]  # as said
     await desk.look()
-    assert (await desk.of()).state is S.PENDING
+    assert (await desk.of()).state is S.OPEN
     venue.bet = ask  # type: ignore[method-assign]  # back again
     venue.add(
         msgspec.structs.replace(
@@ -997,7 +998,7 @@ async def test_a_bet_of_two_tickets_does_not_end_with_the_listed_one_while_it_is
     )
     await desk.look()
     bet = await desk.of()
-    assert (bet.state, bet.placed_stake_minor, bet.pnl_minor) == (S.WON, 1500, 1800)
+    assert (bet.state, bet.standing_minor, bet.pnl_minor) == (S.WON, 1500, 1800)
 
 
 async def test_a_bet_refused_by_the_only_book_that_had_it_is_refused_in_time(desk: Desk) -> None:
@@ -1036,5 +1037,5 @@ async def test_a_router_goes_on_although_a_renewal_of_its_lease_swallows_a_cance
 
     world.venue.place = slow  # type: ignore[method-assign]  # long enough for a renewal
     await asyncio.wait_for(desk.bet(), 10)
-    assert (await desk.of()).state is S.PENDING
+    assert (await desk.of()).state is S.OPEN
     await world.close()

@@ -32,10 +32,10 @@ from keter.bus.telemetry.audit import counts_of
 from keter.clock import ManualClock
 from keter.control.base import Operator
 from keter.control.commands import Control
-from keter.domain.bets import BetState
 from keter.domain.exposure import Exposure, ExposureStatus
 from keter.domain.market_kinds import Outcome
 from keter.domain.markets import Event, parse_market
+from keter.domain.order_states import OrderState
 from keter.domain.quotes import MarketUpdate
 from keter.domain.signals import ApprovedSignal, ConfirmedSignal, Decision
 from keter.domain.tickets import AccountSnapshot
@@ -47,7 +47,7 @@ from keter.domain.trading import (
     target_of,
 )
 from keter.domain.verdicts import Reason
-from keter.ledger import BetChanges, Ledger
+from keter.ledger import Ledger, OrderChanges
 from keter.opening.stores import open_settings_ledger
 from keter.processes.guard import Guard
 from keter.processes.handling import Gather
@@ -62,7 +62,7 @@ from tests.kit.support import RedisServer, eventually
 from tests.kit.workbench import context_on, drain, opened, push
 
 pytestmark = pytest.mark.redis
-S = BetState
+S = OrderState
 TODAY = "2026-02-21"
 
 
@@ -147,14 +147,14 @@ async def desk(
 
 
 async def placed(
-    desk: Desk, name: str, state: BetState, approved: ApprovedSignal, *, made: datetime = NOW
+    desk: Desk, name: str, state: OrderState, approved: ApprovedSignal, *, made: datetime = NOW
 ) -> None:
     """Write the ledger's side of an approval that came as far as ``state``."""
     event = approved.signal.update.event
     intent = an_intent(name, decision_id=approved.decision_id, event=event, created_at=made)
-    await desk.ledger.intents.create(intent, worker="t")
+    await desk.ledger.orders.create(intent, worker="t")
     for step in WAY_TO[state]:
-        await desk.ledger.intents.transition(
+        await desk.ledger.orders.transition(
             name, step, at=desk.clock.now(), cause="test", worker="t"
         )
 
@@ -162,7 +162,7 @@ async def placed(
 async def settled(
     desk: Desk,
     name: str,
-    state: BetState,
+    state: OrderState,
     pnl_minor: int,
     *,
     event_name: str | None = None,
@@ -173,10 +173,10 @@ async def settled(
     signal = a_signal(event=event, at=desk.clock.now())
     _, approved = await desk.ask(signal)
     assert approved is not None
-    await placed(desk, name, S.RUNNING, approved, made=made)
+    await placed(desk, name, S.FILLED, approved, made=made)
     at = desk.clock.now()
-    changes = BetChanges(pnl_minor=pnl_minor, settled_at=at)
-    await desk.ledger.intents.transition(
+    changes = OrderChanges(pnl_minor=pnl_minor, settled_at=at)
+    await desk.ledger.orders.transition(
         name, state, at=at, cause="result", worker="t", changes=changes
     )
     book = RiskBook(desk.bus, ACCOUNT, clock=desk.clock, run=desk.run)
@@ -610,7 +610,7 @@ async def test_trading_is_restored_only_after_the_book_holds_every_open_bet(
     async with desk(redis_url, tmp_path) as here:
         _, approved = await here.ask()
         assert approved is not None
-        await placed(here, "open", S.RUNNING, approved)
+        await placed(here, "open", S.FILLED, approved)
         await here.bus.redis.flushall()
         assert await here.lease.acquire(asyncio.Event())
         monkeypatch.setattr(restore, "change_trading", watched)
@@ -718,7 +718,7 @@ async def test_the_throttle_outlives_redis(redis_url: str, tmp_path: Path) -> No
     async with desk(redis_url, tmp_path, THROTTLE_BETS=1) as here:
         _, approved = await here.ask(a_signal(event=an_event("One")))
         assert approved is not None
-        await placed(here, "sent", S.RUNNING, approved)
+        await placed(here, "sent", S.FILLED, approved)
         await here.bus.redis.flushall()
         await fund(here.bus, here.settings, here.clock.now())
         assert await here.lease.acquire(asyncio.Event())
@@ -1201,9 +1201,9 @@ async def bet_on_both(here: Desk) -> None:
             account=account,
             stake_minor=approved.stake_minor,
         )
-        await here.ledger.intents.create(intent, worker="t")
-        for step in WAY_TO[S.RUNNING]:
-            await here.ledger.intents.transition(
+        await here.ledger.orders.create(intent, worker="t")
+        for step in WAY_TO[S.FILLED]:
+            await here.ledger.orders.transition(
                 name, step, at=here.clock.now(), cause="test", worker="t"
             )
     await here.bus.redis.flushall()

@@ -11,6 +11,7 @@ from keter.execution.reconcile.alarms import Alarms
 from keter.execution.reconcile.foreign_tickets import ForeignTickets
 from keter.execution.reconcile.unreadable_rows import UnreadableRows
 from keter.ledger import UnstorableRowError
+from keter.venues.asianodds.limits import CAPABILITY
 from tests.integration.test_guard import Desk, desk
 from tests.kit.execution import ACCOUNT, a_signal, a_ticket, an_event
 from tests.kit.workbench import context_on
@@ -32,7 +33,14 @@ class Tracking:
         )
         alarms = Alarms(here.bus, here.ledger, ACCOUNT)
         self.unreadable = UnreadableRows(context, here.ledger, alarms)
-        self.foreign = ForeignTickets(context, here.ledger, alarms, ACCOUNT, self.unreadable.refuse)
+        self.foreign = ForeignTickets(
+            context,
+            here.ledger,
+            alarms,
+            ACCOUNT,
+            self.unreadable.refuse,
+            CAPABILITY.reference_form,
+        )
 
     async def see(self, *rows: Ticket) -> None:
         """One pass over a list that shows these rows."""

@@ -17,7 +17,7 @@ from keter.bus.state.permissions import arm, read_arming
 from keter.bus.state.risk import RiskBook
 from keter.bus.telemetry.alerts import read_alerts
 from keter.clock import ManualClock
-from keter.domain.bets import BetState
+from keter.domain.order_states import OrderState
 from keter.domain.runs import OwnerRecord, Run
 from keter.domain.trading import CommandAction
 from keter.opening.stores import open_settings_ledger
@@ -31,7 +31,7 @@ from tests.kit.execution import approved as an_approval
 from tests.kit.workbench import context_on, opened
 
 pytestmark = pytest.mark.redis
-S = BetState
+S = OrderState
 
 
 @asynccontextmanager
@@ -120,7 +120,7 @@ async def test_a_replaced_ledger_disarms_live_and_says_so_until_it_is_armed_agai
         assert await book.reserve(exposure, revision=(await book.read()).revision, lease=held)
         assert await book.convert(approved.decision_id, day=TODAY)
         if how != "an older copy":
-            await placed(here, "a", S.RUNNING, approved)
+            await placed(here, "a", S.FILLED, approved)
     again = a_run(settings, "two", "other" if how == "another ledger" else "l")
     async with in_run(redis_url, settings, again) as here:
         alert_id = f"ledger-replaced:{account}"

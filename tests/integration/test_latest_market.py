@@ -43,7 +43,7 @@ async def test_several_selections_at_once_are_what_each_alone_is(redis_url: str)
     async with opened(redis_url) as bus:
         await write_odds(bus, [UPDATE])
         await write_feed(bus, ACCOUNT, Phase.TODAY, {"confirmed_at": NOW + timedelta(seconds=5)})
-        names = [RESULT.selection_id(side) for side in RESULT.sides] + ["ft.ou.2.5.over"]
+        names = [RESULT.selection_id(outcome) for outcome in RESULT.outcomes] + ["ft.ou.2.5.over"]
         assert await read_selections(bus, ACCOUNT, UID, names) == [
             await read_odds(bus, ACCOUNT, UID, name) for name in names
         ]

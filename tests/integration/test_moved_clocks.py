@@ -109,7 +109,7 @@ def reservation(decision_id: str) -> Exposure:
         event_uid="event",
         league="League",
         market=parse_market("fb", "ft.1x2"),
-        side=Outcome.HOME,
+        outcome=Outcome.HOME,
         stake_minor=1_000,
         odds="2.10",
         status=ExposureStatus.RESERVED,

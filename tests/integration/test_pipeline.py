@@ -235,8 +235,8 @@ async def test_the_feed_leaves_prices_and_confirmations(redis_url: str, tmp_path
         assert len(items) == 6
         uid, market_id, account = items[0].key.split("|")
         assert account == ACCOUNT_KEY
-        side = parse_selection("fb", f"{market_id}.home")[1]
-        latest = await read_odds(bus, ACCOUNT_KEY, uid, f"{market_id}.{side.value}")
+        outcome = parse_selection("fb", f"{market_id}.home")[1]
+        latest = await read_odds(bus, ACCOUNT_KEY, uid, f"{market_id}.{outcome.value}")
         assert latest is not None
         assert {price.book for price in latest.prices} >= {"PIN", "ISN", "SBO", "IBC"}
         assert latest.confirmed_at >= latest.received_at

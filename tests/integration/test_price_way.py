@@ -16,6 +16,6 @@ async def test_one_price_is_followed_through_every_worker_to_the_bet() -> None:
     assert {
         "keter.domain.quotes.MarketUpdate",
         "keter.domain.signals.ApprovedSignal",
-        "keter.domain.bets.Intent",
+        "keter.domain.orders.Intent",
     } <= busy.shapes - idle.shapes
     assert not any("simulat" in name for name in busy.files), "the bookmaker is not of the house"

@@ -20,11 +20,12 @@ from keter.bus.queue import depths, queues_of, read_dead
 from keter.bus.state.risk import RiskBook
 from keter.bus.telemetry.audit import read_counts
 from keter.context import Context
-from keter.domain.bets import FINAL, SETTLED, Bet, BetState
 from keter.domain.feed import FeedUpdate
+from keter.domain.order_states import FINAL, SETTLED, OrderState
+from keter.domain.orders import Order
 from keter.domain.signals import Decision
 from keter.domain.trading import ExecutionMode
-from keter.ledger import BetFilter, Ledger
+from keter.ledger import Ledger, OrderFilter
 from keter.opening.stores import open_settings_ledger
 from keter.processes import edge, guard, ingest, recorder, router, tracker, validator
 from keter.processes.lifecycle import Work
@@ -133,7 +134,7 @@ async def test_a_real_week_from_feed_to_profit(redis_url: str, tmp_path: Path) -
                 await soon(lambda: all_final(ledger))
                 await soon(lambda: empty(bus))
                 await soon(lambda: recorded(bus))
-                bets = await ledger.intents.list_bets(BetFilter(mode=DRY), limit=10_000)
+                bets = await ledger.orders.list_orders(OrderFilter(mode=DRY), limit=10_000)
                 decisions = await ledger.decisions.recent(100_000)
                 counts = await read_counts(bus, contexts["guard"].period())
                 check_feed(updates, rows)
@@ -210,11 +211,11 @@ def check_stages(
             assert recompute(fair["evidence"]).identical
 
 
-def check_bets(bets: list[Bet], rows: dict[tuple[str, str], Row], counts: dict[str, int]) -> None:
+def check_bets(bets: list[Order], rows: dict[tuple[str, str], Row], counts: dict[str, int]) -> None:
     """Each bet is one the file would have given, settled as the result demands."""
     assert len(bets) >= 10, "a week without bets proves nothing"
     assert len(bets) == len({bet.intent.decision_id for bet in bets})
-    sent = [bet for bet in bets if bet.state is not BetState.SKIPPED]
+    sent = [bet for bet in bets if bet.state is not OrderState.SKIPPED]
     assert len(sent) == counts.get("router:ok", 0) + counts.get("router:venue_refused", 0)
     for bet in bets:
         row = rows[bet.intent.home, bet.intent.away]
@@ -224,20 +225,20 @@ def check_bets(bets: list[Bet], rows: dict[tuple[str, str], Row], counts: dict[s
             assert bet.book is not None
             assert Decimal(bet.odds) in row.prices(bet.book, bet.intent.selection_id)
             expected = row.profit_minor(
-                bet.intent.selection_id, Decimal(bet.odds), bet.placed_stake_minor
+                bet.intent.selection_id, Decimal(bet.odds), bet.standing_minor
             )
             assert bet.pnl_minor == expected, (bet, row.goals)
             assert sign(bet.state) == (expected > 0) - (expected < 0)
     assert sum(bet.state in SETTLED for bet in bets) >= 5
 
 
-def sign(state: BetState) -> int:
-    if state in {BetState.WON, BetState.HALF_WON}:
+def sign(state: OrderState) -> int:
+    if state in {OrderState.WON, OrderState.HALF_WON}:
         return 1
-    return -1 if state in {BetState.LOST, BetState.HALF_LOST} else 0
+    return -1 if state in {OrderState.LOST, OrderState.HALF_LOST} else 0
 
 
-async def check_money(bets: list[Bet], ledger: Ledger, bus: Bus, day: str) -> None:
+async def check_money(bets: list[Order], ledger: Ledger, bus: Bus, day: str) -> None:
     """Check that the day's profit is the same in bets, ledger sums and risk book.
 
     Nothing is left at risk.
@@ -250,7 +251,7 @@ async def check_money(bets: list[Bet], ledger: Ledger, bus: Bus, day: str) -> No
     assert state.exposures == ()
     assert summary.outstanding_minor == 0
     staked = sum(
-        bet.placed_stake_minor or bet.intent.stake_minor for bet in bets if bet.state in SETTLED
+        bet.standing_minor or bet.intent.stake_minor for bet in bets if bet.state in SETTLED
     )
     assert staked == summary.staked_minor
 
@@ -262,7 +263,7 @@ def over(sandbox: Sandbox) -> bool:
 
 
 async def all_final(ledger: Ledger) -> bool:
-    bets = await ledger.intents.list_bets(BetFilter(mode=DRY), limit=10_000)
+    bets = await ledger.orders.list_orders(OrderFilter(mode=DRY), limit=10_000)
     return bool(bets) and all(bet.state in FINAL for bet in bets)
 
 

@@ -16,7 +16,8 @@ from keter.bus.queue import Item
 from keter.bus.state.accounts import take_queries
 from keter.bus.state.reconciliation import last_pass, pass_done, wanted_pass
 from keter.bus.telemetry.alerts import read_alerts
-from keter.domain.bets import Bet, BetState
+from keter.domain.order_states import OrderState
+from keter.domain.orders import Order
 from keter.domain.signals import Decision
 from keter.domain.tickets import AccountSnapshot, Ticket
 from keter.domain.verdicts import Reason
@@ -27,7 +28,7 @@ from keter.execution.reconcile.query_budget import (
     account_interval_s,
     bound_s,
 )
-from keter.ledger import BetChanges
+from keter.ledger import OrderChanges
 from keter.supervision.run import single
 from keter.venues.base import VenueTransientError
 from tests.kit.execution import ACCOUNT, NOW
@@ -35,7 +36,7 @@ from tests.kit.execution_bench import DRY, RouterProcess, TrackerProcess, World
 from tests.kit.support import eventually
 
 pytestmark = pytest.mark.redis
-S = BetState
+S = OrderState
 
 
 class Counted:
@@ -81,7 +82,7 @@ class Desk:
         assert await self.tracker.look()
         return self
 
-    async def unknown(self, count: int) -> list[Bet]:
+    async def unknown(self, count: int) -> list[Order]:
         """Bets whose placement got no answer, and which the venue does not know."""
         found = []
         for n in range(count):
@@ -104,8 +105,8 @@ class Desk:
     def wait(self, seconds: float) -> None:
         self.world.clock.set(self.world.clock.now() + timedelta(seconds=seconds))
 
-    async def of(self, decision_id: str) -> Bet:
-        bet = await self.world.ledger.intents.by_decision(decision_id)
+    async def of(self, decision_id: str) -> Order:
+        bet = await self.world.ledger.orders.by_decision(decision_id)
         assert bet is not None
         return bet
 
@@ -158,7 +159,7 @@ async def test_the_router_bets_on_while_bets_are_unknown_and_their_stakes_stay_r
     signal = await desk.world.approve("d1", team="Other FC")
     assert signal is not None
     await desk.router.deliver(signal)
-    assert (await desk.of("d1")).state is S.PENDING
+    assert (await desk.of("d1")).state is S.OPEN
     exposures = {
         exposure.decision_id: exposure.stake_minor
         for exposure in (await desk.world.book().read()).exposures
@@ -264,8 +265,8 @@ async def test_a_closing_price_does_not_restart_the_clock_of_an_unknown_bet(desk
     for _ in range(3):
         desk.wait(router.unknown_absent_s / 4)
         await desk.tracker.look()
-    closing = BetChanges(closing_fair_odds=2.0)
-    await desk.world.ledger.intents.amend(
+    closing = OrderChanges(closing_fair_odds=2.0)
+    await desk.world.ledger.orders.amend(
         bet.intent.intent_id,
         closing,
         at=desk.world.clock.now(),
@@ -281,7 +282,7 @@ async def test_a_closing_price_does_not_restart_the_clock_of_an_unknown_bet(desk
     desk.wait(router.unknown_absent_s / 4 + 1)
     await desk.tracker.look()
     assert (await desk.of("u0")).state is S.REFUSED
-    last = (await desk.world.ledger.intents.trail(bet.intent.intent_id))[-1]
+    last = (await desk.world.ledger.orders.trail(bet.intent.intent_id))[-1]
     assert last.evidence["unknown_since"] == began.isoformat()
 
 
@@ -295,9 +296,9 @@ async def test_a_vanished_bet_is_doubted_as_soon_with_a_closing_price_as_without
     router = desk.world.settings.router
     for part in (2, 2, 4):
         desk.wait(router.unknown_error_s / part)
-        await desk.world.ledger.intents.amend(
+        await desk.world.ledger.orders.amend(
             (await desk.of("d1")).intent.intent_id,
-            BetChanges(closing_fair_odds=2.0),
+            OrderChanges(closing_fair_odds=2.0),
             at=desk.world.clock.now(),
             cause="closing_price",
             worker="tracker",
@@ -345,7 +346,7 @@ async def test_what_a_closed_router_skips_is_a_decision_and_no_bet(desk: Desk) -
     signal = await desk.world.approve("d1")
     assert signal is not None
     handled = await second.router.handle(Item(signal.queue_key, encode(signal)))
-    assert await desk.world.ledger.intents.by_decision("d1") is None
+    assert await desk.world.ledger.orders.by_decision("d1") is None
     [decision] = [decode(Decision, entry) for entry in handled.audit]
     assert (decision.verdict.reason, decision.decision_id, decision.details["state"]) == (
         Reason.RECONCILING,

@@ -16,9 +16,11 @@ from keter.bus.state.trading import read_trading
 from keter.clock import ManualClock
 from keter.control.base import Operator
 from keter.control.commands import Control
-from keter.domain.bets import BetState, made_by_keter, reference_of
+from keter.domain.order_states import OrderState
+from keter.domain.references import is_ours, make_reference
 from keter.domain.trading import TradingMode
 from keter.risk.restore import catch_up
+from keter.venues.asianodds.limits import CAPABILITY
 from tests.integration.test_execution import Desk
 from tests.integration.test_worker_alerts import Ingest
 from tests.kit.execution import ACCOUNT, NOW, a_ticket
@@ -27,8 +29,15 @@ from tests.kit.hooks import Hook
 from tests.kit.workbench import settings_for
 
 pytestmark = pytest.mark.redis
+FORM = CAPABILITY.reference_form
+
+
+def made(intent_id: str) -> str:
+    return make_reference(intent_id, FORM)
+
+
 THEIRS = a_ticket(
-    reference=reference_of("0123456789abcdef" * 2),
+    reference=made("0123456789abcdef" * 2),
     ticket_id="77",
     book="IBC",
     odds="2.1",
@@ -54,15 +63,6 @@ async def mode(desk: Desk) -> tuple[TradingMode | None, str]:
 
 async def armed(desk: Desk) -> bool:
     return await read_arming(desk.world.bus, ACCOUNT, desk.world.mark) is not None
-
-
-def test_only_references_of_our_making_look_like_ours() -> None:
-    assert made_by_keter(reference_of("0" * 32))
-    assert not any(
-        map(
-            made_by_keter, ("", "by-hand", "kt123", f"WA-{reference_of('0' * 32)}", "kt" + "g" * 32)
-        )
-    )
 
 
 async def test_tickets_of_a_keter_that_this_ledger_does_not_know_stop_betting(desk: Desk) -> None:
@@ -93,9 +93,7 @@ async def test_what_an_operator_has_resumed_is_not_stopped_again_for_the_same_ti
     await desk.look()
     assert (await mode(desk))[0] is TradingMode.ACTIVE
     assert "second-copy" in await desk.alerts(), "the alert stands as long as the tickets do"
-    desk.world.venue.add(
-        msgspec.structs.replace(THEIRS, reference=reference_of("f" * 32), ticket_id="78")
-    )
+    desk.world.venue.add(msgspec.structs.replace(THEIRS, reference=made("f" * 32), ticket_id="78"))
     await desk.look()
     assert (await mode(desk))[0] is TradingMode.PAUSED
 
@@ -125,11 +123,11 @@ async def test_a_bet_of_ours_that_was_believed_refused_and_lives_is_no_second_co
     desk = await Desk(desk.world).begin()
     await desk.bet(answer="lost_after")
     reference = (await desk.of()).intent.reference
-    assert made_by_keter(reference)
+    assert is_ours(reference, FORM)
     desk.world.venue.hidden.add(reference)
     for _ in range(4):
         await desk.look(desk.world.settings.router.unknown_absent_s)
-    assert (await desk.of()).state is BetState.REFUSED
+    assert (await desk.of()).state is OrderState.REFUSED
     desk.world.venue.hidden.clear()
     desk.world.venue.decide(0, accept=True)
     await desk.look()

@@ -14,8 +14,9 @@ from keter.bus.connection import Bus
 from keter.bus.state.events import write_scores
 from keter.bus.state.risk import RiskBook
 from keter.clock import ManualClock
-from keter.domain.bets import SETTLED, Bet, BetState
 from keter.domain.feed import EventScore
+from keter.domain.order_states import SETTLED, OrderState
+from keter.domain.orders import Order
 from keter.domain.quotes import Score
 from keter.domain.sports_scores import BasketballScore, MatchScore, TennisScore
 from keter.domain.trading import ExecutionMode
@@ -97,13 +98,13 @@ async def test_a_price_of_another_sport_becomes_a_bet_and_is_settled_by_its_own_
         over = intent.kickoff + timedelta(hours=3)
         await write_scores(bus, [EventScore(intent.event_uid, score, None, True, over, match)])
         ended = await settled(bus, settings, intent.intent_id, over)
-        assert ended.state is BetState(state)
+        assert ended.state is OrderState(state)
         price = float(bet.odds or 0) - 1 if halves > 0 else 1
-        assert ended.pnl_minor == pytest.approx(halves / 2 * price * bet.placed_stake_minor, abs=1)
+        assert ended.pnl_minor == pytest.approx(halves / 2 * price * bet.standing_minor, abs=1)
         assert (await RiskBook(bus, intent.account).read()).exposures == ()
 
 
-async def placed(bus: Bus, settings: Settings) -> Bet:
+async def placed(bus: Bus, settings: Settings) -> Order:
     """Run the house until it has a bet that runs."""
     async with AsyncExitStack() as stack:
         for name, work in WORKS.items():
@@ -112,16 +113,16 @@ async def placed(bus: Bus, settings: Settings) -> Bet:
         ledger = await open_settings_ledger(settings, clock=context.clock)
         stack.push_async_callback(ledger.aclose)
 
-        async def running() -> list[Bet]:
-            bets = await ledger.intents.open_bets(DRY)
-            return [bet for bet in bets if bet.state is BetState.RUNNING]
+        async def running() -> list[Order]:
+            bets = await ledger.orders.open_orders(DRY)
+            return [bet for bet in bets if bet.state is OrderState.FILLED]
 
         await eventually(running, timeout_s=60)
         [bet] = await running()
         return bet
 
 
-async def settled(bus: Bus, settings: Settings, intent_id: str, now: datetime) -> Bet:
+async def settled(bus: Bus, settings: Settings, intent_id: str, now: datetime) -> Order:
     """Let a tracker of a later hour look until the bet has its result."""
     clock = ManualClock(now)
     context = replace(context_on(bus, settings, "tracker"), clock=clock)
@@ -134,11 +135,11 @@ async def settled(bus: Bus, settings: Settings, intent_id: str, now: datetime) -
         clock.set(clock.now() + timedelta(seconds=30))
         passes.make_due()
         await passes.turn()
-        return (await ledger.intents.get(intent_id)).state in SETTLED
+        return (await ledger.orders.get(intent_id)).state in SETTLED
 
     try:
         await eventually(ended, timeout_s=30)
-        return await ledger.intents.get(intent_id)
+        return await ledger.orders.get(intent_id)
     finally:
         await venue.aclose()
         await ledger.aclose()

@@ -17,14 +17,14 @@ from keter.bus.queue import Pipe
 from keter.bus.state.risk import put_bet
 from keter.bus.telemetry.alerts import read_alerts
 from keter.bus.telemetry.audit import take_audit
-from keter.domain.bets import SETTLED, BetState
 from keter.domain.exposure import exposure_of
+from keter.domain.order_states import SETTLED, OrderState
 from keter.domain.signals import Decision
 from keter.domain.streaks import losing_streak
 from keter.domain.tickets import Ticket, TicketStatus
 from keter.domain.trading import CommandAction, OperatorCommand
 from keter.domain.verdicts import accept
-from keter.ledger import BetChanges, UnstorableRowError
+from keter.ledger import OrderChanges, UnstorableRowError
 from keter.processes.recorder import Recorder
 from keter.risk.gate import RiskContext, RiskLimits, assess
 from keter.risk.restore import last_streak_pause
@@ -39,7 +39,7 @@ from tests.kit.ledger_contract import put_in
 from tests.unit.venues.asianodds.test_tickets import bet_row
 
 pytestmark = pytest.mark.redis
-S = BetState
+S = OrderState
 UNTOLD = f"foreign:{ACCOUNT}:unreadable"
 
 
@@ -160,7 +160,7 @@ async def test_our_own_bet_under_a_row_that_cannot_be_read_stays_where_it_is(
     for _ in range(4):
         assert await desk.look(60)
     bet = await desk.of()
-    assert (bet.state, await desk.exposed(), await desk.pnl()) == (S.RUNNING, {"d1": 1000}, 0)
+    assert (bet.state, await desk.exposed(), await desk.pnl()) == (S.FILLED, {"d1": 1000}, 0)
     assert await desk.alerts() == {"unreadable-tickets"}
     rows.rows = [
         bet_row(BetPlacementReference=reference, Status="Lost", PnlInfo="Lost", Stake=10, Pnl=-10)
@@ -231,7 +231,7 @@ async def test_a_ticket_of_ours_that_the_ledger_refuses_leaves_the_bet_and_the_p
     desk.world.venue._change(0, status=TicketStatus.SETTLED, result="WON", pnl_minor=10**30)
     for _ in range(2):
         assert await desk.look()
-    assert ((await desk.of("d1")).state, (await desk.of("d2")).state) == (S.RUNNING, S.RUNNING)
+    assert ((await desk.of("d1")).state, (await desk.of("d2")).state) == (S.FILLED, S.FILLED)
     assert (await desk.exposed())["d1"] == 1000
     assert "unreadable-tickets" in await desk.alerts()
 
@@ -276,22 +276,22 @@ async def test_the_recorder_stores_what_can_be_stored_and_tells_the_rest(desk: D
     assert not (await take_audit(world.bus)).entries, "the batch is done with"
 
 
-async def move(desk: Desk, name: str, state: BetState) -> None:
+async def move(desk: Desk, name: str, state: OrderState) -> None:
     """Settles a bet, or grades it anew, the way the tracker does."""
     world, pnl = (
         desk.world,
         {S.WON: 900, S.HALF_WON: 450, S.LOST: -1000, S.HALF_LOST: -500}.get(state, 0),
     )
-    before = await world.ledger.intents.by_decision(f"d-{name}")
+    before = await world.ledger.orders.by_decision(f"d-{name}")
     if before is None:
-        await put_in(world.ledger, S.RUNNING, name)
-        before = await world.ledger.intents.get(name)
+        await put_in(world.ledger, S.FILLED, name)
+        before = await world.ledger.orders.get(name)
         await put_bet(world.bus, exposure_of(before))
     if before.state is state:
         return
     now = world.clock.now()
-    changes = BetChanges(pnl_minor=pnl, settled_at=before.settled_at or now)
-    after = await world.ledger.intents.transition(
+    changes = OrderChanges(pnl_minor=pnl, settled_at=before.settled_at or now)
+    after = await world.ledger.orders.transition(
         name, state, at=now, cause="venue", worker="t", changes=changes
     )
     await desk.tracker.tracker.passes.reconciler.risk.book_result(before, after)
@@ -327,14 +327,19 @@ async def pause_for_streak(desk: Desk) -> None:
 )
 @pytest.mark.slow
 async def test_the_losing_streak_follows_every_regrade(
-    desk: Desk, steps: list[tuple[int, BetState, int]]
+    desk: Desk, steps: list[tuple[int, OrderState, int]]
 ) -> None:
     """Held against the history told from its beginning: settlements, regrades and the guard's
     pauses, in any order.
     """
     desk.wait(1)
     await pause_for_streak(desk)
-    example, order, states, paid = desk.world.ids(), list[str](), dict[str, BetState](), set[str]()
+    example, order, states, paid = (
+        desk.world.ids(),
+        list[str](),
+        dict[str, OrderState](),
+        set[str](),
+    )
     for number, state, pause in steps:
         name = f"{example}-{number}"
         desk.wait(1)
@@ -356,10 +361,10 @@ async def test_a_settlement_booked_late_counts_where_it_was_settled(desk: Desk) 
     """A tracker died between ledger and risk book; its successor settled a later bet first."""
     world = desk.world
     for name in ("a", "b"):
-        await put_in(world.ledger, S.RUNNING, name)
-        await put_bet(world.bus, exposure_of(await world.ledger.intents.get(name)))
-    changes = BetChanges(pnl_minor=-1000, settled_at=world.clock.now())
-    await world.ledger.intents.transition(
+        await put_in(world.ledger, S.FILLED, name)
+        await put_bet(world.bus, exposure_of(await world.ledger.orders.get(name)))
+    changes = OrderChanges(pnl_minor=-1000, settled_at=world.clock.now())
+    await world.ledger.orders.transition(
         "a", S.LOST, at=world.clock.now(), cause="venue", worker="t", changes=changes
     )
     desk.wait(30)

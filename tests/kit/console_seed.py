@@ -22,10 +22,11 @@ from keter.bus.telemetry.audit import add_counts
 from keter.bus.telemetry.heartbeats import Heart
 from keter.clock import ManualClock, SystemClock
 from keter.domain.alerts import Alert
-from keter.domain.bets import Bet, BetState, Intent
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
 from keter.domain.market_kinds import MarketKind, Outcome
 from keter.domain.markets import Event, Market, Phase, event_uid
+from keter.domain.order_states import OrderState
+from keter.domain.orders import Intent, Order
 from keter.domain.processes import OF_AN_ACCOUNT
 from keter.domain.quotes import BookPrices, MarketUpdate, VenueRef
 from keter.domain.runs import NOBODY, RunMark
@@ -40,7 +41,7 @@ from keter.domain.trading import (
     TradingState,
 )
 from keter.domain.verdicts import Reason, accept, reject
-from keter.ledger import BetChanges, Ledger
+from keter.ledger import Ledger, OrderChanges
 from tests.kit.execution import an_intent
 
 ACCOUNT = "asianodds:demo"
@@ -60,15 +61,15 @@ MARKETS = (
     (Market(HALF_TIME, MarketKind.ASIAN_HANDICAP, 1), Outcome.AWAY),
 )
 OUTCOMES = (
-    (BetState.RUNNING, None),
-    (BetState.WON, 1020),
-    (BetState.LOST, -1000),
-    (BetState.PENDING, None),
-    (BetState.REFUSED, None),
-    (BetState.HALF_WON, 510),
-    (BetState.LOST, -1000),
-    (BetState.SKIPPED, None),
-    (BetState.PUSHED, 0),
+    (OrderState.FILLED, None),
+    (OrderState.WON, 1020),
+    (OrderState.LOST, -1000),
+    (OrderState.OPEN, None),
+    (OrderState.REFUSED, None),
+    (OrderState.HALF_WON, 510),
+    (OrderState.LOST, -1000),
+    (OrderState.SKIPPED, None),
+    (OrderState.PUSHED, 0),
 )
 
 
@@ -76,7 +77,7 @@ OUTCOMES = (
 class Seed:
     """What was put in, so that tests can name it."""
 
-    bets: list[Bet]
+    bets: list[Order]
     now: datetime
 
 
@@ -99,8 +100,8 @@ def update_of(number: int, now: datetime) -> MarketUpdate:
     books = tuple(
         BookPrices(
             book,
-            tuple(base + shift for _ in market.sides),
-            tuple(f"{base + shift:.3f}" for _ in market.sides),
+            tuple(base + shift for _ in market.outcomes),
+            tuple(f"{base + shift:.3f}" for _ in market.outcomes),
             now,
             now,
         )
@@ -115,13 +116,13 @@ def update_of(number: int, now: datetime) -> MarketUpdate:
 def intent_of(
     number: int, made: datetime, fence: int, mode: ExecutionMode, account: str = ACCOUNT
 ) -> Intent:
-    market, side = MARKETS[number % len(MARKETS)]
+    market, outcome = MARKETS[number % len(MARKETS)]
     intent = an_intent(
         f"{number:032x}",
         decision_id=f"d{number}",
         event=fixture(number, made),
         market=market,
-        side=side,
+        outcome=outcome,
         mode=mode,
         fence=fence,
         created_at=made,
@@ -139,16 +140,18 @@ def intent_of(
     )
 
 
-async def seed_bet(ledger: Ledger, intent: Intent, state: BetState, pnl_minor: int | None) -> Bet:
+async def seed_bet(
+    ledger: Ledger, intent: Intent, state: OrderState, pnl_minor: int | None
+) -> Order:
     """Take one bet through its whole life to ``state``, a few seconds a step."""
     at = intent.created_at
-    bet = await ledger.intents.create(intent, worker="router")
+    bet = await ledger.orders.create(intent, worker="router")
 
     async def step(
-        target: BetState, after_s: float, cause: str, changes: BetChanges | None = None
-    ) -> Bet:
+        target: OrderState, after_s: float, cause: str, changes: OrderChanges | None = None
+    ) -> Order:
         moment = at + timedelta(seconds=after_s)
-        return await ledger.intents.transition(
+        return await ledger.orders.transition(
             intent.intent_id,
             target,
             at=moment,
@@ -158,30 +161,30 @@ async def seed_bet(ledger: Ledger, intent: Intent, state: BetState, pnl_minor: i
             changes=changes,
         )
 
-    if state is BetState.SKIPPED:
+    if state is OrderState.SKIPPED:
         return await step(
-            state, 0.2, Reason.PRICE_MOVED.value, BetChanges(reason=Reason.PRICE_MOVED.value)
+            state, 0.2, Reason.PRICE_MOVED.value, OrderChanges(reason=Reason.PRICE_MOVED.value)
         )
-    await step(BetState.QUOTED, 0.3, "quoted")
-    await step(BetState.SENDING, 0.31, "sending")
-    if state is BetState.REFUSED:
+    await step(OrderState.QUOTED, 0.3, "quoted")
+    await step(OrderState.SENDING, 0.31, "sending")
+    if state is OrderState.REFUSED:
         return await step(
-            state, 0.9, Reason.VENUE_REFUSED.value, BetChanges(reason=Reason.VENUE_REFUSED.value)
+            state, 0.9, Reason.VENUE_REFUSED.value, OrderChanges(reason=Reason.VENUE_REFUSED.value)
         )
-    if state is BetState.UNKNOWN:
-        return await step(state, 20.3, "timeout", BetChanges(reason="timeout"))
+    if state is OrderState.UNKNOWN:
+        return await step(state, 20.3, "timeout", OrderChanges(reason="timeout"))
     bet = await step(
-        BetState.PENDING,
+        OrderState.OPEN,
         0.6,
         "accepted",
-        BetChanges(placed_stake_minor=1000, odds="2.02", book="SBO", ticket_id="T1"),
+        OrderChanges(placed_stake_minor=1000, odds="2.02", book="SBO", ticket_id="T1"),
     )
-    if state is BetState.PENDING:
+    if state is OrderState.OPEN:
         return bet
-    bet = await step(BetState.RUNNING, 12.0, "confirmed")
-    if state is BetState.RUNNING:
+    bet = await step(OrderState.FILLED, 12.0, "confirmed")
+    if state is OrderState.FILLED:
         return bet
-    settled = BetChanges(
+    settled = OrderChanges(
         pnl_minor=pnl_minor, settled_at=at + timedelta(minutes=4), closing_fair_odds=1.98
     )
     return await step(state, 240, "result", settled)
@@ -202,13 +205,11 @@ async def seed_ledger(
     The bets have numbers from ``first`` on; those of two accounts must differ.
     """
     now = now or datetime.now(UTC)
-    take = await ledger.intents.takeover(
-        account, mode, at=now - timedelta(hours=6), worker="router"
-    )
+    take = await ledger.orders.takeover(account, mode, at=now - timedelta(hours=6), worker="router")
     bets, decisions = [], []
     for number, made in enumerate(moments(count, now, unknown=unknown)):
         state, pnl_minor = (
-            OUTCOMES[number % len(OUTCOMES)] if number < count else (BetState.UNKNOWN, None)
+            OUTCOMES[number % len(OUTCOMES)] if number < count else (OrderState.UNKNOWN, None)
         )
         intent = intent_of(first + number, made, take.fence, mode, account)
         bets.append(await seed_bet(ledger, intent, state, pnl_minor))
@@ -263,7 +264,7 @@ def decisions_of(intent: Intent, at: datetime) -> list[Decision]:
         )
 
     other = intent.market.selection_id(
-        next(side for side in intent.market.sides if side is not intent.side)
+        next(outcome for outcome in intent.market.outcomes if outcome is not intent.outcome)
     )
     return [
         decision("edge", 0.4, True, intent.selection_id),
@@ -398,7 +399,7 @@ async def seed_bus(
 async def seed_risk(bus: Bus, now: datetime, day: str) -> None:
     exposures = []
     for number in range(6):
-        event, (market, side) = fixture(number, now), MARKETS[number % len(MARKETS)]
+        event, (market, outcome) = fixture(number, now), MARKETS[number % len(MARKETS)]
         status = ExposureStatus.RESERVED if number == 5 else ExposureStatus.BET
         ends = now + timedelta(seconds=90) if number == 5 else None
         exposures.append(
@@ -407,7 +408,7 @@ async def seed_risk(bus: Bus, now: datetime, day: str) -> None:
                 event.event_uid,
                 event.league,
                 market,
-                side,
+                outcome,
                 1000,
                 "2.04",
                 status,

@@ -17,11 +17,19 @@ from keter.bus.connection import Bus
 from keter.bus.state.ownership import claim
 from keter.clock import SystemClock
 from keter.domain.accounts import Account, AccountId
-from keter.domain.bets import BetState, Intent, reference_of
 from keter.domain.market_kinds import Outcome
 from keter.domain.markets import Event, Market, Phase, event_uid, parse_market
-from keter.domain.orders import Placement, PlacementQuote, PlaceOrder, PlaceOutcome, QuoteRequest
+from keter.domain.order_calls import (
+    Placement,
+    PlacementQuote,
+    PlaceOrder,
+    PlaceOutcome,
+    QuoteRequest,
+)
+from keter.domain.order_states import OrderState
+from keter.domain.orders import Intent
 from keter.domain.quotes import BookPrices, MarketUpdate, Score, VenueRef
+from keter.domain.references import make_reference
 from keter.domain.runs import OwnerRecord, Run, RunMark
 from keter.domain.signals import ApprovedSignal, ConfirmedSignal, ValidatedMarket
 from keter.domain.tickets import AccountSnapshot, Ticket, TicketStatus
@@ -113,8 +121,8 @@ def a_signal(
         score=score,
     )
     found = {
-        side: signal
-        for side, _, _, signal in evaluate(ValidatedMarket(update, rows, {}, at), EDGE, at)
+        outcome: signal
+        for outcome, _, _, signal in evaluate(ValidatedMarket(update, rows, {}, at), EDGE, at)
     }
     signal = found[Outcome.OVER]
     assert signal is not None, "the made-up prices have no value"
@@ -171,7 +179,7 @@ def an_intent(
     decision_id: str | None = None,
     event: Event | None = None,
     market: Market = TOTALS,
-    side: Outcome = Outcome.OVER,
+    outcome: Outcome = Outcome.OVER,
     mode: ExecutionMode = ExecutionMode.DRY,
     stake_minor: int = 1000,
     fence: int = 1,
@@ -194,13 +202,13 @@ def an_intent(
         away=event.away,
         kickoff=event.kickoff,
         market=market,
-        side=side,
+        outcome=outcome,
         stake_minor=stake_minor,
         asked_odds="2.200",
         fair_odds=2.0,
         ev_pct=10.0,
         book="IBC",
-        reference=reference_of(intent_id),
+        reference=make_reference(intent_id, CAPABILITY.reference_form),
         fence=fence,
         created_at=created_at,
         signal=signal,
@@ -219,7 +227,7 @@ def a_ticket(**changes: Any) -> Ticket:
         pnl_minor=0,
         placed_at=NOW,
         market=None,
-        side=None,
+        outcome=None,
         home="Hand",
         away="Made",
         league="L",
@@ -293,7 +301,7 @@ class ModelVenue:
                 pnl_minor=0,
                 placed_at=self._now(),
                 market=order.market,
-                side=order.side,
+                outcome=order.outcome,
                 home="Alpha FC",
                 away="Beta FC",
                 league="*DEMO LEAGUE",
@@ -319,12 +327,12 @@ class ModelVenue:
         if (
             ticket.status not in {TicketStatus.RUNNING, TicketStatus.SETTLED}
             or ticket.market is None
-            or ticket.side is None
+            or ticket.outcome is None
         ):
             return
         done = settle(
             ticket.market,
-            ticket.side,
+            ticket.outcome,
             final=(home, away),
             odds=Decimal(ticket.odds),
             stake_minor=ticket.stake_minor,
@@ -364,17 +372,17 @@ class ModelVenue:
 
 
 STATE_OF_TICKET = {
-    TicketStatus.PENDING: BetState.PENDING,
-    TicketStatus.RUNNING: BetState.RUNNING,
-    TicketStatus.REFUSED: BetState.REFUSED,
-    TicketStatus.VOID: BetState.VOID,
+    TicketStatus.PENDING: OrderState.OPEN,
+    TicketStatus.RUNNING: OrderState.FILLED,
+    TicketStatus.REFUSED: OrderState.REFUSED,
+    TicketStatus.VOID: OrderState.VOID,
 }
 
 
-def state_of(ticket: Ticket) -> BetState:
+def state_of(ticket: Ticket) -> OrderState:
     """Return the state in which a bet with this ticket must be."""
     return (
-        BetState(ticket.result or "")
+        OrderState(ticket.result or "")
         if ticket.status is TicketStatus.SETTLED
         else STATE_OF_TICKET[ticket.status]
     )

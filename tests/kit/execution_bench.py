@@ -113,7 +113,7 @@ class World:
             event.event_uid,
             event.league,
             inner.update.market,
-            inner.side,
+            inner.outcome,
             stake_minor,
             "2.2",
             ExposureStatus.RESERVED,

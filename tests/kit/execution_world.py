@@ -32,12 +32,13 @@ from keter.bus.state.sessions import SessionStore
 from keter.bus.state.trading import read_trading
 from keter.bus.telemetry.heartbeats import Heartbeat, read_heartbeats
 from keter.clock import SystemClock
-from keter.domain.bets import SETTLED, Bet, BetState
 from keter.domain.exposure import ExposureStatus
 from keter.domain.markets import Phase
+from keter.domain.order_states import SETTLED, OrderState
+from keter.domain.orders import Order
 from keter.domain.signals import ConfirmedSignal
 from keter.domain.trading import ExecutionMode
-from keter.ledger import BetFilter, Ledger
+from keter.ledger import Ledger, OrderFilter
 from keter.opening.stores import open_settings_ledger
 from keter.processes import edge, guard, ingest, validator
 from keter.processes.lifecycle import Work, live
@@ -69,20 +70,26 @@ RESERVATION_TTL_S = 120
 PATIENCE_S = RESERVATION_TTL_S + 30
 MOST_S = 400  # of one wait, however much goes on; the tests' own limits are above it
 UNDECIDED = frozenset(
-    {BetState.INTENDED, BetState.QUOTED, BetState.SENDING, BetState.PENDING, BetState.UNKNOWN}
+    {
+        OrderState.INTENDED,
+        OrderState.QUOTED,
+        OrderState.SENDING,
+        OrderState.OPEN,
+        OrderState.UNKNOWN,
+    }
 )
 STATE_OF = {
-    State.PENDING: BetState.PENDING,
-    State.RUNNING: BetState.RUNNING,
-    State.REFUSED: BetState.REFUSED,
-    State.VOID: BetState.VOID,
+    State.PENDING: OrderState.OPEN,
+    State.RUNNING: OrderState.FILLED,
+    State.REFUSED: OrderState.REFUSED,
+    State.VOID: OrderState.VOID,
 }
 WORDS = {
-    "Won": BetState.WON,
-    "Lost": BetState.LOST,
-    "Half won": BetState.HALF_WON,
-    "Half lost": BetState.HALF_LOST,
-    "Stake returned": BetState.PUSHED,
+    "Won": OrderState.WON,
+    "Lost": OrderState.LOST,
+    "Half won": OrderState.HALF_WON,
+    "Half lost": OrderState.HALF_LOST,
+    "Stake returned": OrderState.PUSHED,
 }
 
 
@@ -200,7 +207,7 @@ class ExecutionWorld:
 
         That is every step of every bet, and what the bookmaker took.
         """
-        bets = await self.ledger.intents.list_bets(BetFilter(mode=LIVE), limit=10_000)
+        bets = await self.ledger.orders.list_orders(OrderFilter(mode=LIVE), limit=10_000)
         return {
             bet.intent.intent_id: (bet.state, bet.updated_at) for bet in bets
         }, self.sandbox.book.placed
@@ -293,11 +300,11 @@ class ExecutionWorld:
                 return event_uid, child
         raise AssertionError(f"no {process} came to its step")
 
-    async def running_bet(self) -> Bet:
+    async def running_bet(self) -> Order:
         """Bet until one runs: a slow machine may skip a bet whose price has become too old."""
         for _ in range(MOST_TRIES):
             [bet] = await self.decided(await self.bet())
-            if bet.state is BetState.RUNNING:
+            if bet.state is OrderState.FILLED:
                 return bet
         raise AssertionError("no bet runs")
 
@@ -322,7 +329,7 @@ class ExecutionWorld:
         pattern = self.bus.keys.exec_lock(event_uid, "ANY", ACCOUNT_KEY).replace("ANY", "*")
         return not [key async for key in self.bus.redis.scan_iter(match=pattern)]
 
-    async def settled_down(self, event_uid: str) -> list[Bet]:
+    async def settled_down(self, event_uid: str) -> list[Order]:
         """Wait until a router is open and nothing is in doubt anywhere; the event may have no bet
         at all by then.
         """
@@ -330,17 +337,17 @@ class ExecutionWorld:
         await self.ready()
 
         async def look() -> bool:
-            open_bets = await self.ledger.intents.open_bets(LIVE)
+            open_orders = await self.ledger.orders.open_orders(LIVE)
             queue = (await depths(self.bus, [ACCOUNT_KEY]))[QueueName.APPROVED]
             return (
-                not any(bet.state in UNDECIDED for bet in open_bets)
+                not any(bet.state in UNDECIDED for bet in open_orders)
                 and not queue.depth
                 and not queue.in_flight
             )
 
         await self.until(look)
         self.recoveries.append(time.monotonic() - began)
-        return await self.bets_of(event_uid)
+        return await self.orders_of(event_uid)
 
     async def bet(self) -> str:
         """Let the guard approve a bet on a fresh fixture; return its event."""
@@ -369,21 +376,21 @@ class ExecutionWorld:
             return False
         return True
 
-    async def bets_of(self, event_uid: str) -> list[Bet]:
-        return await self.ledger.intents.list_bets(
-            BetFilter(mode=LIVE, event_uid=event_uid), limit=50
+    async def orders_of(self, event_uid: str) -> list[Order]:
+        return await self.ledger.orders.list_orders(
+            OrderFilter(mode=LIVE, event_uid=event_uid), limit=50
         )
 
     async def tickets_of(self, event_uid: str) -> list[Ticket]:
         """Return what the bookmaker holds of our bets on the event."""
-        references = {f"WA-{bet.intent.reference}" for bet in await self.bets_of(event_uid)}
+        references = {f"WA-{bet.intent.reference}" for bet in await self.orders_of(event_uid)}
         return [
             ticket
             for ticket in self.sandbox.book.tickets(ACCOUNT.user)
             if ticket.order.reference in references
         ]
 
-    async def decided(self, event_uid: str) -> list[Bet]:
+    async def decided(self, event_uid: str) -> list[Order]:
         """Wait until the event has a bet and nothing about it is in doubt; notes how long that
         took.
 
@@ -392,9 +399,9 @@ class ExecutionWorld:
         """
         began = offered = time.monotonic()
 
-        async def look() -> list[Bet]:
+        async def look() -> list[Order]:
             nonlocal offered
-            bets = await self.bets_of(event_uid)
+            bets = await self.orders_of(event_uid)
             if not bets and time.monotonic() - offered > OFFER_AGAIN_S:
                 offered = time.monotonic()
                 await self.offer([self.offered[event_uid]])
@@ -409,15 +416,15 @@ class ExecutionWorld:
         assert isinstance(self.sandbox.house.scenario, FixedScenario)
         return self.sandbox.house.scenario
 
-    def finish(self, bet: Bet, score: tuple[int, int]) -> None:
+    def finish(self, bet: Order, score: tuple[int, int]) -> None:
         """End the match of one bet."""
         self.scenario.finish(self._match_of(bet), score)
 
-    def stands(self, bet: Bet) -> bool:
+    def stands(self, bet: Order) -> bool:
         """Return whether nobody has ended the match of this bet."""
         return self.scenario.is_open(self._match_of(bet))
 
-    def _match_of(self, bet: Bet) -> int:
+    def _match_of(self, bet: Order) -> int:
         return next(
             i for i, fixture in self.scenario.fixtures.items() if fixture.home == bet.intent.home
         )
@@ -431,7 +438,7 @@ class ExecutionWorld:
             self.scenario.finish(match_id, (number % 3, number % 2))
 
         async def all_final() -> bool:
-            return not await self.ledger.intents.open_bets(LIVE)
+            return not await self.ledger.orders.open_orders(LIVE)
 
         await self.until(all_final, every_s=0.1)
 
@@ -470,7 +477,7 @@ class ExecutionWorld:
         """Return where ledger, venue and risk book differ, and every promise that was broken."""
         bets = {
             bet.intent.reference: bet
-            for bet in await self.ledger.intents.list_bets(BetFilter(mode=LIVE), limit=10_000)
+            for bet in await self.ledger.orders.list_orders(OrderFilter(mode=LIVE), limit=10_000)
         }
         tickets = self.sandbox.book.tickets(ACCOUNT.user)
         found = [f"ledger: {problem}" for problem in await self.ledger.integrity()]
@@ -489,7 +496,7 @@ class ExecutionWorld:
         found += [
             f"{reference} is {bet.state} and the venue never had it"
             for reference, bet in bets.items()
-            if bet.state not in {BetState.REFUSED, BetState.SKIPPED}
+            if bet.state not in {OrderState.REFUSED, OrderState.SKIPPED}
         ]
         return found + await self._risk_problems()
 
@@ -518,19 +525,19 @@ def _leads(beat: Heartbeat) -> bool:
     return beat.gauges.get("open", "1") == "1" and beat.gauges.get("leader") == "1"
 
 
-def _differences(bet: Bet, ticket: Ticket) -> list[str]:
+def _differences(bet: Order, ticket: Ticket) -> list[str]:
     state = WORDS[ticket.pnl_info] if ticket.state is State.SETTLED else STATE_OF[ticket.state]
     found = (
         []
         if bet.state is state
         else [f"{bet.intent.reference}: {bet.state} here, {state} at the venue"]
     )
-    if bet.state in SETTLED and (bet.placed_stake_minor, bet.pnl_minor) != (
+    if bet.state in SETTLED and (bet.standing_minor, bet.pnl_minor) != (
         ticket.stake_minor,
         ticket.pnl_minor,
     ):
         here, there = (
-            f"{bet.placed_stake_minor}/{bet.pnl_minor}",
+            f"{bet.standing_minor}/{bet.pnl_minor}",
             f"{ticket.stake_minor}/{ticket.pnl_minor}",
         )
         found.append(

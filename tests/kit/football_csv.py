@@ -58,10 +58,10 @@ class Row:
         for closing in ("", "C"):
             suffix = SUFFIX.get(selection_id)
             if suffix is None:
-                market_id, _, side = selection_id.rpartition(".")
+                market_id, _, outcome = selection_id.rpartition(".")
                 if market_id != f"ft.ah.{self.line(closing)}":
                     continue
-                suffix = "AHH" if side == "home" else "AHA"
+                suffix = "AHH" if outcome == "home" else "AHA"
             if text := self._cell(book, closing, suffix):
                 found.add(Decimal(text))
         return found
@@ -91,13 +91,13 @@ class Row:
             return (
                 2 if rest == ("home" if home > away else "away" if away > home else "draw") else -2
             )
-        line_text, _, side = rest.rpartition(".")
+        line_text, _, outcome = rest.rpartition(".")
         margin = (
             Decimal(home + away) - Decimal(line_text)
             if kind == "ou"
             else Decimal(home - away) + Decimal(line_text)
         )
-        if side in {"under", "away"}:
+        if outcome in {"under", "away"}:
             margin = -margin
         legs = (
             (margin - Decimal("0.25"), margin + Decimal("0.25"))

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from keter.clock import ManualClock
-from keter.domain.bets import SETTLED, BetState
+from keter.domain.order_states import SETTLED, OrderState
 from keter.domain.tickets import TicketStatus
 from keter.domain.trading import ExecutionMode
-from keter.ledger import BetFilter, Ledger, open_ledger
+from keter.ledger import Ledger, OrderFilter, open_ledger
 from keter.ledger.columns import to_us
 from tests.kit.execution import ACCOUNT, NOW, TOTALS, a_ticket
 from tests.kit.ledger_contract import put_in
@@ -21,44 +21,44 @@ from tests.kit.ledger_contract import put_in
 DRY = ExecutionMode.DRY
 BETS_A_DAY = 500
 OPEN_BETS = 20
-BOUGHT = (BetState.WON, BetState.LOST, BetState.REFUSED, BetState.SKIPPED)
+BOUGHT = (OrderState.WON, OrderState.LOST, OrderState.REFUSED, OrderState.SKIPPED)
 Question = Callable[[Ledger], Awaitable[object]]
 
 # What guard, router, tracker, recorder and dashboard ask every few seconds, or with every bet.
 QUESTIONS: dict[str, Question] = {
-    "open bets": lambda book: book.intents.open_bets(DRY, ACCOUNT),
-    "open bets of all accounts": lambda book: book.intents.open_bets(DRY),
+    "open bets": lambda book: book.orders.open_orders(DRY, ACCOUNT),
+    "open bets of all accounts": lambda book: book.orders.open_orders(DRY),
     "risk picture": lambda book: book.risk_picture(DRY, ACCOUNT, _today(book)),
     "summary of the day": lambda book: book.summary(DRY, ACCOUNT),
     "profit of the day": lambda book: book.pnl_points(DRY, ACCOUNT, NOW - timedelta(hours=12)),
     "figures of /metrics": lambda book: book.figures(
         DRY, ACCOUNT, _today(book), clv_since=NOW - timedelta(hours=1)
     ),
-    "newest bets": lambda book: book.intents.list_bets(
-        BetFilter(mode=DRY, account=ACCOUNT), limit=60
+    "newest bets": lambda book: book.orders.list_orders(
+        OrderFilter(mode=DRY, account=ACCOUNT), limit=60
     ),
-    "unknown bets": lambda book: book.intents.list_bets(
-        BetFilter(mode=DRY, account=ACCOUNT, states=frozenset({BetState.UNKNOWN})), limit=60
+    "unknown bets": lambda book: book.orders.list_orders(
+        OrderFilter(mode=DRY, account=ACCOUNT, states=frozenset({OrderState.UNKNOWN})), limit=60
     ),
-    "refused bets": lambda book: book.intents.list_bets(
-        BetFilter(mode=DRY, account=ACCOUNT, states=frozenset({BetState.REFUSED})), limit=60
+    "refused bets": lambda book: book.orders.list_orders(
+        OrderFilter(mode=DRY, account=ACCOUNT, states=frozenset({OrderState.REFUSED})), limit=60
     ),
-    "settled bets": lambda book: book.intents.list_bets(
-        BetFilter(mode=DRY, account=ACCOUNT, states=SETTLED), limit=60
+    "settled bets": lambda book: book.orders.list_orders(
+        OrderFilter(mode=DRY, account=ACCOUNT, states=SETTLED), limit=60
     ),
-    "an old page of orders": lambda book: book.intents.list_bets(
-        BetFilter(mode=DRY, account=ACCOUNT), limit=60, before=_name(1)
+    "an old page of orders": lambda book: book.orders.list_orders(
+        OrderFilter(mode=DRY, account=ACCOUNT), limit=60, before=_name(1)
     ),
-    "neighbours of an old bet": lambda book: book.intents.neighbours(_name(1)),
-    "settled bets of an event": lambda book: book.intents.list_bets(
-        BetFilter(mode=DRY, account=ACCOUNT, event_uid=_event(1), states=SETTLED), limit=4
+    "neighbours of an old bet": lambda book: book.orders.neighbours(_name(1)),
+    "settled bets of an event": lambda book: book.orders.list_orders(
+        OrderFilter(mode=DRY, account=ACCOUNT, event_uid=_event(1), states=SETTLED), limit=4
     ),
-    "bets of the last seconds": lambda book: book.intents.list_bets(
-        BetFilter(mode=DRY, account=ACCOUNT, since=NOW - timedelta(seconds=12)), limit=6
+    "bets of the last seconds": lambda book: book.orders.list_orders(
+        OrderFilter(mode=DRY, account=ACCOUNT, since=NOW - timedelta(seconds=12)), limit=6
     ),
-    "one bet": lambda book: book.intents.get(_name(1)),
-    "a bet by its reference": lambda book: book.intents.by_references([f"k{_name(1)}"]),
-    "a bet by its decision": lambda book: book.intents.by_decision(f"d{_name(1)}"),
+    "one bet": lambda book: book.orders.get(_name(1)),
+    "a bet by its reference": lambda book: book.orders.by_references([f"k{_name(1)}"]),
+    "a bet by its decision": lambda book: book.orders.by_decision(f"d{_name(1)}"),
     "foreign tickets": lambda book: book.foreign.open(ACCOUNT, DRY),
     "last trading state": lambda book: book.commands.last_trading(),
     "last trading state of each account": lambda book: book.commands.last_scoped_trading(),
@@ -97,7 +97,7 @@ async def make_large_ledger(
     for state in BOUGHT:
         await put_in(book, state, state.value)
     for number in range(OPEN_BETS):
-        state = BetState.UNKNOWN if number % 10 == 0 else BetState.RUNNING
+        state = OrderState.UNKNOWN if number % 10 == 0 else OrderState.FILLED
         await put_in(book, state, f"open{number}")
     foreign = a_ticket(stake_minor=500, market=TOTALS, kickoff=None)
     await book.foreign.put(ACCOUNT, DRY, foreign, at=NOW)
@@ -150,7 +150,7 @@ def _bets(
             "kickoff": at + 3_600_000_000,
             "settled_at": at + 7_200_000_000 if settled else None,
             "odds": "2.1" if settled else None,
-            "pnl_minor": None if not settled else 1100 if state is BetState.WON else -1000,
+            "pnl_minor": None if not settled else 1100 if state is OrderState.WON else -1000,
             "closing_fair_odds": 2.0 if settled else None,
         }
 

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import Engine
 
-from keter.domain.bets import FINAL, OPEN, TRANSITIONS, BetState
+from keter.domain.order_states import FINAL, NOT_FINAL, TRANSITIONS, OrderState
 from keter.domain.trading import (
     CommandAction,
     ExecutionMode,
@@ -20,12 +20,12 @@ from keter.domain.trading import (
 )
 from keter.errors import IllegalTransitionError
 from keter.ledger import (
-    BetChanges,
-    BetFilter,
     DuplicateDecisionError,
     FencedError,
     Ledger,
     NotInLedgerError,
+    OrderChanges,
+    OrderFilter,
     SelectionOpenError,
 )
 from keter.ledger.database import DURABLE
@@ -33,18 +33,18 @@ from keter.ledger.migrate import migrate
 from tests.kit.execution import ACCOUNT, NOW, an_event, an_intent
 
 DRY = ExecutionMode.DRY
-S = BetState
-WAY_TO: dict[BetState, list[BetState]] = {
+S = OrderState
+WAY_TO: dict[OrderState, list[OrderState]] = {
     S.INTENDED: [],
     S.QUOTED: [S.QUOTED],
     S.SENDING: [S.QUOTED, S.SENDING],
     S.SKIPPED: [S.SKIPPED],
-    S.PENDING: [S.QUOTED, S.SENDING, S.PENDING],
+    S.OPEN: [S.QUOTED, S.SENDING, S.OPEN],
     S.UNKNOWN: [S.QUOTED, S.SENDING, S.UNKNOWN],
-    S.RUNNING: [S.QUOTED, S.SENDING, S.PENDING, S.RUNNING],
+    S.FILLED: [S.QUOTED, S.SENDING, S.OPEN, S.FILLED],
     S.REFUSED: [S.QUOTED, S.SENDING, S.REFUSED],
     **{
-        state: [S.QUOTED, S.SENDING, S.PENDING, S.RUNNING, state]
+        state: [S.QUOTED, S.SENDING, S.OPEN, S.FILLED, state]
         for state in (S.WON, S.LOST, S.HALF_WON, S.HALF_LOST, S.PUSHED, S.VOID)
     },
 }
@@ -78,12 +78,12 @@ async def check_order_of_old_commands(ledger: Ledger) -> None:
     assert [row.command_id for row in await ledger.commands.recent()] == ["new", "b", "a", "c"]
 
 
-async def put_in(ledger: Ledger, state: BetState, intent_id: str = "i1", **how: object) -> None:
+async def put_in(ledger: Ledger, state: OrderState, intent_id: str = "i1", **how: object) -> None:
     """Create an intent and walk it to ``state``."""
     intent = an_intent(intent_id, event=an_event(f"Team {intent_id}"), **how)  # type: ignore[arg-type]  # handed on
-    await ledger.intents.create(intent, worker="w")
+    await ledger.orders.create(intent, worker="w")
     for step in WAY_TO[state]:
-        await ledger.intents.transition(intent_id, step, at=NOW, cause="test", worker="w")
+        await ledger.orders.transition(intent_id, step, at=NOW, cause="test", worker="w")
 
 
 class LedgerContract:
@@ -91,80 +91,80 @@ class LedgerContract:
 
     async def test_an_intent_comes_back_exactly_as_it_was_written(self, ledger: Ledger) -> None:
         intent = an_intent(created_at=NOW + timedelta(microseconds=1), signal=b"\x00\xffjson")
-        bet = await ledger.intents.create(intent, worker="router")
+        bet = await ledger.orders.create(intent, worker="router")
         assert bet.intent == intent
         assert (
             bet
-            == await ledger.intents.get("i1")
-            == await ledger.intents.by_reference(intent.reference)
+            == await ledger.orders.get("i1")
+            == await ledger.orders.by_reference(intent.reference)
         )
-        assert bet == await ledger.intents.by_decision(intent.decision_id)
+        assert bet == await ledger.orders.by_decision(intent.decision_id)
 
     async def test_a_decision_has_one_intent_for_ever(self, ledger: Ledger) -> None:
         await put_in(ledger, S.SKIPPED)
         with pytest.raises(DuplicateDecisionError) as caught:
-            await ledger.intents.create(an_intent("i2", decision_id="d-i1"), worker="w")
+            await ledger.orders.create(an_intent("i2", decision_id="d-i1"), worker="w")
         assert caught.value.state == S.SKIPPED
         with pytest.raises(NotInLedgerError):
-            await ledger.intents.get("i2")
+            await ledger.orders.get("i2")
 
-    @pytest.mark.parametrize("state", sorted(OPEN))
+    @pytest.mark.parametrize("state", sorted(NOT_FINAL))
     async def test_a_selection_with_an_open_intent_takes_no_second_one(
-        self, ledger: Ledger, state: BetState
+        self, ledger: Ledger, state: OrderState
     ) -> None:
         await put_in(ledger, state)
         with pytest.raises(SelectionOpenError) as caught:
-            await ledger.intents.create(an_intent("i2", event=an_event("Team i1")), worker="w")
+            await ledger.orders.create(an_intent("i2", event=an_event("Team i1")), worker="w")
         assert caught.value.intent_id == "i1"
 
     @pytest.mark.parametrize("state", sorted(FINAL))
     async def test_a_selection_is_free_again_when_its_bet_is_final(
-        self, ledger: Ledger, state: BetState
+        self, ledger: Ledger, state: OrderState
     ) -> None:
         await put_in(ledger, state)
-        await ledger.intents.create(an_intent("i2", event=an_event("Team i1")), worker="w")
+        await ledger.orders.create(an_intent("i2", event=an_event("Team i1")), worker="w")
 
     async def test_dry_and_live_and_other_accounts_do_not_block_each_other(
         self, ledger: Ledger
     ) -> None:
-        await ledger.intents.create(an_intent("i1"), worker="w")
-        await ledger.intents.create(an_intent("i2", mode=ExecutionMode.LIVE), worker="w")
-        await ledger.intents.create(an_intent("i3", account="OTHER"), worker="w")
+        await ledger.orders.create(an_intent("i1"), worker="w")
+        await ledger.orders.create(an_intent("i2", mode=ExecutionMode.LIVE), worker="w")
+        await ledger.orders.create(an_intent("i3", account="OTHER"), worker="w")
 
-    @pytest.mark.parametrize("source", sorted(BetState))
+    @pytest.mark.parametrize("source", sorted(OrderState))
     async def test_only_the_steps_of_the_state_machine_are_taken_and_each_leaves_a_row(
-        self, ledger: Ledger, source: BetState
+        self, ledger: Ledger, source: OrderState
     ) -> None:
         await put_in(ledger, source, "stays")
-        before = await ledger.intents.trail("stays")
-        for target in sorted(set(BetState) - TRANSITIONS[source]):
+        before = await ledger.orders.trail("stays")
+        for target in sorted(set(OrderState) - TRANSITIONS[source]):
             with pytest.raises(IllegalTransitionError):
-                await ledger.intents.transition("stays", target, at=NOW, cause="c", worker="w")
-        assert await ledger.intents.trail("stays") == before
-        assert (await ledger.intents.get("stays")).state is source
+                await ledger.orders.transition("stays", target, at=NOW, cause="c", worker="w")
+        assert await ledger.orders.trail("stays") == before
+        assert (await ledger.orders.get("stays")).state is source
         for target in sorted(TRANSITIONS[source]):
             await put_in(ledger, source, target.value)
             facts = {"n": [1, None]}
-            bet = await ledger.intents.transition(
+            bet = await ledger.orders.transition(
                 target.value, target, at=NOW, cause="c", worker="w", evidence=facts
             )
             assert bet.state is target
-            row = (await ledger.intents.trail(target.value))[-1]
+            row = (await ledger.orders.trail(target.value))[-1]
             assert (row.source, row.target, row.cause, row.evidence) == (source, target, "c", facts)
 
     async def test_what_a_step_learns_is_kept_and_never_unlearned(self, ledger: Ledger) -> None:
-        await put_in(ledger, S.PENDING)
-        changes = BetChanges(
+        await put_in(ledger, S.OPEN)
+        changes = OrderChanges(
             placed_stake_minor=700, odds="2.105", book="PIN", ticket_id="610", score_at_bet=(1, 0)
         )
-        await ledger.intents.transition(
-            "i1", S.RUNNING, at=NOW, cause="venue", worker="t", changes=changes
+        await ledger.orders.transition(
+            "i1", S.FILLED, at=NOW, cause="venue", worker="t", changes=changes
         )
-        later = BetChanges(pnl_minor=-700, settled_at=NOW)
-        bet = await ledger.intents.transition(
+        later = OrderChanges(pnl_minor=-700, settled_at=NOW)
+        bet = await ledger.orders.transition(
             "i1", S.LOST, at=NOW, cause="venue", worker="t", changes=later
         )
-        assert (bet.placed_stake_minor, bet.odds, bet.book, bet.ticket_id) == (
+        assert (bet.standing_minor, bet.odds, bet.book, bet.ticket_id) == (
             700,
             "2.105",
             "PIN",
@@ -173,49 +173,49 @@ class LedgerContract:
         assert (bet.score_at_bet, bet.pnl_minor, bet.settled_at) == ((1, 0), -700, NOW)
 
     async def test_a_correction_leaves_the_state_and_a_row(self, ledger: Ledger) -> None:
-        await put_in(ledger, S.RUNNING)
-        bet = await ledger.intents.amend(
-            "i1", BetChanges(closing_fair_odds=1.9), at=NOW, cause="closing", worker="t"
+        await put_in(ledger, S.FILLED)
+        bet = await ledger.orders.amend(
+            "i1", OrderChanges(closing_fair_odds=1.9), at=NOW, cause="closing", worker="t"
         )
-        assert (bet.state, bet.closing_fair_odds) == (S.RUNNING, 1.9)
-        assert [step.cause for step in await ledger.intents.trail("i1")][-1] == "closing"
+        assert (bet.state, bet.closing_fair_odds) == (S.FILLED, 1.9)
+        assert [step.cause for step in await ledger.orders.trail("i1")][-1] == "closing"
 
     async def test_the_stake_of_a_final_bet_does_not_change(self, ledger: Ledger) -> None:
         await put_in(ledger, S.WON)
         with pytest.raises(IllegalTransitionError):
-            await ledger.intents.amend(
-                "i1", BetChanges(placed_stake_minor=1), at=NOW, cause="c", worker="t"
+            await ledger.orders.amend(
+                "i1", OrderChanges(placed_stake_minor=1), at=NOW, cause="c", worker="t"
             )
 
     async def test_a_takeover_ends_what_was_never_sent_and_doubts_what_may_have_been(
         self, ledger: Ledger
     ) -> None:
-        for state in (S.INTENDED, S.QUOTED, S.SENDING, S.PENDING, S.RUNNING, S.UNKNOWN, S.WON):
+        for state in (S.INTENDED, S.QUOTED, S.SENDING, S.OPEN, S.FILLED, S.UNKNOWN, S.WON):
             await put_in(ledger, state, state.value)
-        found = await ledger.intents.takeover(ACCOUNT, DRY, at=NOW, worker="new")
+        found = await ledger.orders.takeover(ACCOUNT, DRY, at=NOW, worker="new")
         assert {bet.intent.intent_id for bet in found.skipped} == {"INTENDED", "QUOTED"}
         assert [bet.intent.intent_id for bet in found.unknown] == ["SENDING"]
-        assert (await ledger.intents.get("SENDING")).state is S.UNKNOWN
-        assert (await ledger.intents.get("PENDING")).state is S.PENDING
-        assert (await ledger.intents.trail("QUOTED"))[-1].cause == "router_died"
+        assert (await ledger.orders.get("SENDING")).state is S.UNKNOWN
+        assert (await ledger.orders.get("PENDING")).state is S.OPEN
+        assert (await ledger.orders.trail("QUOTED"))[-1].cause == "router_died"
 
     async def test_an_owner_that_was_replaced_can_neither_create_nor_send(
         self, ledger: Ledger
     ) -> None:
-        old = await ledger.intents.takeover(ACCOUNT, DRY, at=NOW, worker="old")
-        await ledger.intents.create(an_intent("i1", fence=old.fence), worker="old")
-        new = await ledger.intents.takeover(ACCOUNT, DRY, at=NOW, worker="new")
+        old = await ledger.orders.takeover(ACCOUNT, DRY, at=NOW, worker="old")
+        await ledger.orders.create(an_intent("i1", fence=old.fence), worker="old")
+        new = await ledger.orders.takeover(ACCOUNT, DRY, at=NOW, worker="new")
         assert new.fence > old.fence
         with pytest.raises(FencedError):
-            await ledger.intents.create(an_intent("i2", fence=old.fence), worker="old")
+            await ledger.orders.create(an_intent("i2", fence=old.fence), worker="old")
         with pytest.raises(FencedError):
-            await ledger.intents.transition(
+            await ledger.orders.transition(
                 "i1", S.QUOTED, at=NOW, cause="c", worker="old", fence=old.fence
             )
-        await ledger.intents.create(an_intent("i3", fence=new.fence), worker="new")
+        await ledger.orders.create(an_intent("i3", fence=new.fence), worker="new")
 
     async def test_of_many_who_try_at_once_one_gets_the_selection(self, ledger: Ledger) -> None:
-        tries = [ledger.intents.create(an_intent(f"i{n}"), worker="w") for n in range(8)]
+        tries = [ledger.orders.create(an_intent(f"i{n}"), worker="w") for n in range(8)]
         results = await asyncio.gather(*tries, return_exceptions=True)
         assert sum(not isinstance(result, BaseException) for result in results) == 1
         assert sum(isinstance(result, SelectionOpenError) for result in results) == 7
@@ -226,38 +226,38 @@ class LedgerContract:
         for n in range(7):
             await put_in(
                 ledger,
-                S.RUNNING if n % 2 else S.SKIPPED,
+                S.FILLED if n % 2 else S.SKIPPED,
                 f"i{n}",
                 created_at=NOW + timedelta(seconds=n // 2),
             )
         seen: list[str] = []
-        while page := await ledger.intents.list_bets(
-            BetFilter(mode=DRY), limit=3, before=seen[-1] if seen else None
+        while page := await ledger.orders.list_orders(
+            OrderFilter(mode=DRY), limit=3, before=seen[-1] if seen else None
         ):
             seen += [bet.intent.intent_id for bet in page]
         assert seen == ["i6", "i5", "i4", "i3", "i2", "i1", "i0"]
         older, newer = [*seen[1:], None], [None, *seen[:-1]]
-        assert [await ledger.intents.neighbours(name) for name in seen] == list(
+        assert [await ledger.orders.neighbours(name) for name in seen] == list(
             zip(older, newer, strict=True)
         )
-        running = await ledger.intents.list_bets(
-            BetFilter(states=frozenset({S.RUNNING}), since=NOW + timedelta(seconds=1))
+        running = await ledger.orders.list_orders(
+            OrderFilter(states=frozenset({S.FILLED}), since=NOW + timedelta(seconds=1))
         )
         assert [bet.intent.intent_id for bet in running] == ["i5", "i3"]
 
     async def test_open_bets_are_those_that_are_not_final(self, ledger: Ledger) -> None:
-        for state in BetState:
+        for state in OrderState:
             await put_in(ledger, state, state.value)
-        found = await ledger.intents.open_bets(DRY)
-        assert {bet.state for bet in found} == OPEN
-        assert await ledger.intents.open_bets(ExecutionMode.LIVE) == []
+        found = await ledger.orders.open_orders(DRY)
+        assert {bet.state for bet in found} == NOT_FINAL
+        assert await ledger.orders.open_orders(ExecutionMode.LIVE) == []
 
     async def test_accounts_of_one_mode_have_sums_of_their_own(self, ledger: Ledger) -> None:
         other = f"{ACCOUNT}2"
-        await put_in(ledger, S.RUNNING, "i1")
-        await put_in(ledger, S.RUNNING, "i2", account=other, stake_minor=300)
-        changes = BetChanges(pnl_minor=-300, settled_at=NOW)
-        await ledger.intents.transition(
+        await put_in(ledger, S.FILLED, "i1")
+        await put_in(ledger, S.FILLED, "i2", account=other, stake_minor=300)
+        changes = OrderChanges(pnl_minor=-300, settled_at=NOW)
+        await ledger.orders.transition(
             "i2", S.LOST, at=NOW, cause="venue", worker="t", changes=changes
         )
         day = ledger.day_of(NOW)
@@ -276,21 +276,21 @@ class LedgerContract:
 
     async def test_an_unknown_intent_is_told_apart(self, ledger: Ledger) -> None:
         with pytest.raises(NotInLedgerError):
-            await ledger.intents.transition("nobody", S.QUOTED, at=NOW, cause="c", worker="w")
-        assert await ledger.intents.by_reference("nobody") is None
+            await ledger.orders.transition("nobody", S.QUOTED, at=NOW, cause="c", worker="w")
+        assert await ledger.orders.by_reference("nobody") is None
 
     async def test_nothing_of_a_refused_creation_is_left(self, ledger: Ledger) -> None:
-        await put_in(ledger, S.RUNNING)
+        await put_in(ledger, S.FILLED)
         with pytest.raises(SelectionOpenError):
-            await ledger.intents.create(an_intent("i2", event=an_event("Team i1")), worker="w")
-        assert await ledger.intents.trail("i2") == []
+            await ledger.orders.create(an_intent("i2", event=an_event("Team i1")), worker="w")
+        assert await ledger.orders.trail("i2") == []
         assert await ledger.integrity() == []
 
     async def test_a_payload_of_any_text_survives(self, ledger: Ledger) -> None:
         text = "Ångström 1–0 \u202e🙂 '; DROP TABLE bets; --"
         intent = msgspec.structs.replace(an_intent(), home=text, league=text)
-        await ledger.intents.create(intent, worker="w")
-        assert (await ledger.intents.get("i1")).intent.home == text
+        await ledger.orders.create(intent, worker="w")
+        assert (await ledger.orders.get("i1")).intent.home == text
 
     async def test_the_last_command_is_the_one_of_the_highest_revision(
         self, ledger: Ledger

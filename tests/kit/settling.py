@@ -12,7 +12,7 @@ from keter.domain.sports_settlement import settle_sport
 
 def settle(
     market: Market,
-    side: Outcome,
+    outcome: Outcome,
     *,
     final: Pair | None,
     half_time: Pair | None = None,
@@ -24,7 +24,7 @@ def settle(
     ending = Ending.STOPPED if final is None else Ending.COMPLETED
     return settle_sport(
         market,
-        side,
+        outcome,
         FootballScore(final, half_time, ending),
         score_at_bet=score_at_bet,
         odds=odds,

@@ -60,7 +60,7 @@ def a_signal(
     *,
     event: Event | None = None,
     market: Market = RESULT,
-    side: Outcome = Outcome.HOME,
+    outcome: Outcome = Outcome.HOME,
     odds: float = 2.2,
     effective_p: float = 0.5,
     update: MarketUpdate | None = None,
@@ -68,7 +68,7 @@ def a_signal(
     ev_pct = 100 * (effective_p * odds - 1)
     return ConfirmedSignal(
         update=update or an_update(event=event, market=market),
-        side=side,
+        outcome=outcome,
         offers=(Offer("SIN", odds, f"{odds:.3f}", 0.0, ev_pct),),
         fair=FairPrice(
             effective_p,

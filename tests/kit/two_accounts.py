@@ -83,13 +83,13 @@ async def beat_once(bus: Bus, *, missing: Collection[str] = ()) -> None:
 
 
 def _exposure(account: str, number: int, now: datetime) -> Exposure:
-    event, (market, side) = fixture(number, now), MARKETS[number % len(MARKETS)]
+    event, (market, outcome) = fixture(number, now), MARKETS[number % len(MARKETS)]
     return Exposure(
         f"{account}-{number}",
         event.event_uid,
         event.league,
         market,
-        side,
+        outcome,
         1000,
         "2.04",
         ExposureStatus.BET,

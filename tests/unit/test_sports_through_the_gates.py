@@ -5,11 +5,11 @@ from decimal import Decimal
 
 import pytest
 
-from keter.domain.bets import BetState
 from keter.domain.exposure import worst_case
 from keter.domain.feed import EventScore
 from keter.domain.market_kinds import Outcome
 from keter.domain.markets import Event, Market, Phase, event_uid, parse_market
+from keter.domain.order_states import OrderState
 from keter.domain.placements import PaperTicket
 from keter.domain.quotes import MarketUpdate, Score
 from keter.domain.signals import ConfirmedSignal, ValidatedMarket
@@ -47,21 +47,21 @@ def event_of(sport: str) -> Event:
     return Event(uid, sport, "*DEMO LEAGUE", "Alpha", "Beta", KICKOFF)
 
 
-def offered(market: Market, side: Outcome) -> MarketUpdate:
+def offered(market: Market, outcome: Outcome) -> MarketUpdate:
     """Return a market on which three sharp books agree and one pays 8 % too much on a side."""
-    fair = {2: (1.95, 1.95), 3: (2.9, 2.9, 2.9)}[len(market.sides)]
+    fair = {2: (1.95, 1.95), 3: (2.9, 2.9, 2.9)}[len(market.outcomes)]
     chance = (1 / fair[0]) / sum(1 / odds for odds in fair)
     soft = [odds * 0.9 for odds in fair]
-    soft[market.sides.index(side)] = round(1.08 / chance, 3)
+    soft[market.outcomes.index(outcome)] = round(1.08 / chance, 3)
     books = [prices(book, *fair) for book in ("PIN", "ISN", "SBO")]
     return an_update(*books, prices("IBC", *soft), event=event_of(market.sport), market=market)
 
 
-def signal_of(update: MarketUpdate, side: Outcome) -> tuple[ValidatedMarket, ConfirmedSignal]:
+def signal_of(update: MarketUpdate, outcome: Outcome) -> tuple[ValidatedMarket, ConfirmedSignal]:
     verdict, validated = validate(update, ValidationSettings(), NOW)
     assert verdict.accepted
     assert validated is not None
-    judged = next(one for one in evaluate(validated, EDGE, NOW) if one.side is side)
+    judged = next(one for one in evaluate(validated, EDGE, NOW) if one.outcome is outcome)
     assert judged.verdict.reason is Reason.OK
     assert judged.signal is not None
     return validated, judged.signal
@@ -82,7 +82,7 @@ def paper_ticket(signal: ConfirmedSignal, stake_minor: int) -> PaperTicket:
         away=event.away,
         kickoff=event.kickoff,
         market=signal.update.market,
-        side=signal.side,
+        outcome=signal.outcome,
         placed_at=NOW,
         decided_at=NOW,
         refused=False,
@@ -119,9 +119,9 @@ def paper_ticket(signal: ConfirmedSignal, stake_minor: int) -> PaperTicket:
     ],
 )
 def test_a_price_of_every_sport_becomes_a_bet_and_is_settled(
-    sport: str, market_id: str, side: str, match: MatchScore, halves: int
+    sport: str, market_id: str, outcome: str, match: MatchScore, halves: int
 ) -> None:
-    market, outcome = parse_market(sport, market_id), Outcome(side)
+    market, outcome = parse_market(sport, market_id), Outcome(outcome)
     _, signal = signal_of(offered(market, outcome), outcome)
     risk = assess(signal, CALM, LIMITS)
     assert risk.exposure is not None
@@ -141,9 +141,15 @@ def test_a_price_of_every_sport_becomes_a_bet_and_is_settled(
     win = Decimal(ticket.odds) - 1 if halves > 0 else Decimal(1)
     expected = win * ticket.stake_minor * halves / 2
     assert abs(settled.profit_minor - expected) <= Decimal("0.5")
-    assert settled.state in {
-        2: {BetState.WON}, 0: {BetState.PUSHED}, -1: {BetState.HALF_LOST}, -2: {BetState.LOST},
-    }[halves]  # fmt: skip
+    assert (
+        settled.state
+        in {
+            2: {OrderState.WON},
+            0: {OrderState.PUSHED},
+            -1: {OrderState.HALF_LOST},
+            -2: {OrderState.LOST},
+        }[halves]
+    )
     assert as_venue_ticket(ticket, None, NOW).sport == sport
 
 
@@ -158,7 +164,7 @@ def test_without_its_own_score_a_bet_waits_and_is_void_in_the_end(sport: str) ->
     late = KICKOFF + RESULT_DEADLINE + timedelta(seconds=1)
     void = settlement_of(ticket, seen, late, from_score_at_bet=True)
     assert void is not None
-    assert (void.state, void.profit_minor) == (BetState.VOID, 0)
+    assert (void.state, void.profit_minor) == (OrderState.VOID, 0)
 
 
 @pytest.mark.parametrize(
@@ -176,8 +182,8 @@ def test_without_its_own_score_a_bet_waits_and_is_void_in_the_end(sport: str) ->
 )
 def test_only_football_says_how_often_a_line_pushes(sport: str, market_id: str, basis: str) -> None:
     market = parse_market(sport, market_id)
-    side = market.sides[0]
-    _, signal = signal_of(offered(market, side), side)
+    outcome = market.outcomes[0]
+    _, signal = signal_of(offered(market, outcome), outcome)
     evidence = signal.fair.evidence
     assert recompute(evidence).identical
     assert f"basis: {basis}" in explain(evidence)
@@ -192,7 +198,7 @@ def test_only_football_asks_for_other_markets_of_the_event() -> None:
         for kind in period.kinds:
             line = None if kind.unit.value == "winner" else -2
             market = Market(period.code, kind.text, line, sport.code)
-            validated, _ = signal_of(offered(market, market.sides[0]), market.sides[0])
+            validated, _ = signal_of(offered(market, market.outcomes[0]), market.outcomes[0])
             wanted = wanted_others(validated, hungry, NOW)
             assert all(other.sport == sport.code for other in wanted)
             if sport.line_model is LineModel.EXACT_LINE_ONLY:

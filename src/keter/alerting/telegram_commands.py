@@ -25,8 +25,8 @@ from keter.control.base import CommandOutcome, Operator
 from keter.control.commands import Control
 from keter.control.standing import resumes_lightly, stop_text
 from keter.domain.alerts import Alert
-from keter.domain.bets import Bet
 from keter.domain.money import money_text
+from keter.domain.orders import Order
 from keter.domain.trading import TradingMode
 from keter.errors import KeterError, UsageError
 
@@ -64,7 +64,7 @@ class Views:
     """Where the answers come from. Each raises KeterError when it has no answer."""
 
     status: Callable[[], Awaitable[StatusLine]]
-    open_bets: Callable[[], Awaitable[Sequence[Bet]]]
+    open_orders: Callable[[], Awaitable[Sequence[Order]]]
     alerts: Callable[[], Awaitable[Sequence[Alert]]]
 
 
@@ -156,7 +156,7 @@ class CommandHandler:
             case "/pnl":
                 return f"PnL today: {pnl_line(await self._views.status())}"
             case "/open":
-                return open_text(await self._views.open_bets())
+                return open_text(await self._views.open_orders())
             case "/alerts":
                 return alerts_text(await self._views.alerts())
             case "/ack":
@@ -252,7 +252,7 @@ def age_text(age_s: float) -> str:
     return f"{age_s:.0f} s ago" if age_s >= 0 else f"{-age_s:.0f} s ahead"
 
 
-def open_text(bets: Sequence[Bet]) -> str:
+def open_text(bets: Sequence[Order]) -> str:
     """Return the open bets, newest last, at most MOST_LINES of them.
 
     Each line begins with the account, if they are of several.
@@ -262,7 +262,7 @@ def open_text(bets: Sequence[Bet]) -> str:
     lines = [
         f"{whose[bet.intent.account]}{bet.state.value} {bet.intent.home} v {bet.intent.away}"
         f" {bet.intent.selection_id}"
-        f" {money_text(bet.placed_stake_minor or bet.intent.stake_minor)} @"
+        f" {money_text(bet.standing_minor or bet.intent.stake_minor)} @"
         f" {bet.odds or bet.intent.asked_odds}"
         for bet in bets
     ]

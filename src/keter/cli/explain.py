@@ -10,7 +10,7 @@ from keter.cli.output import JsonFlag, show_json
 from keter.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from keter.domain.bets import Bet, Transition
+    from keter.domain.orders import Order, Transition
     from keter.domain.signals import Decision
     from keter.ledger import Ledger
     from keter.strategies.value.evidence import Recomputed
@@ -53,7 +53,7 @@ def explain(
 
 
 def _as_json(
-    bet: "Bet | None",
+    bet: "Order | None",
     steps: "list[Transition]",
     decisions: "list[Decision]",
     recomputed: "list[Recomputed]",
@@ -72,29 +72,29 @@ def _as_json(
 
 async def _find(
     ledger: "Ledger", name: str
-) -> "tuple[Bet | None, list[Transition], list[Decision]]":
+) -> "tuple[Order | None, list[Transition], list[Decision]]":
     bet = (
-        await ledger.intents.by_reference(name)
-        or await ledger.intents.by_decision(name)
+        await ledger.orders.by_reference(name)
+        or await ledger.orders.by_decision(name)
         or await _by_id(ledger, name)
     )
     if bet is None:
         return None, [], await ledger.decisions.by_trace(name)
-    steps = await ledger.intents.trail(bet.intent.intent_id)
+    steps = await ledger.orders.trail(bet.intent.intent_id)
     decisions = await ledger.decisions.by_trace(bet.intent.trace_id)
     return bet, steps, [one for one in decisions if one.selection_id == bet.intent.selection_id]
 
 
-async def _by_id(ledger: "Ledger", name: str) -> "Bet | None":
+async def _by_id(ledger: "Ledger", name: str) -> "Order | None":
     from keter.ledger.errors import NotInLedgerError
 
     try:
-        return await ledger.intents.get(name)
+        return await ledger.orders.get(name)
     except NotInLedgerError:
         return None
 
 
-def _evidence(bet: "Bet | None", decisions: "list[Decision]") -> list[Mapping[str, object]]:
+def _evidence(bet: "Order | None", decisions: "list[Decision]") -> list[Mapping[str, object]]:
     """Return what the price was based on.
 
     It comes from the intent where there is one, else from the recorded decisions.
@@ -115,7 +115,7 @@ def _evidence(bet: "Bet | None", decisions: "list[Decision]") -> list[Mapping[st
     return found
 
 
-def _print(bet: "Bet | None", steps: "list[Transition]", decisions: "list[Decision]") -> None:
+def _print(bet: "Order | None", steps: "list[Transition]", decisions: "list[Decision]") -> None:
     if bet is not None:
         intent = bet.intent
         typer.echo(

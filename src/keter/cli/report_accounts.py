@@ -12,7 +12,7 @@ from keter.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from keter.domain.bets import Bet
+    from keter.domain.orders import Order
     from keter.ledger import Ledger
     from keter.replay.performance import Performance
     from keter.replay.records import BetRecord
@@ -69,7 +69,7 @@ async def owners_meant(
 
 
 def with_accounts(
-    result: "Performance", bets: "Sequence[Bet]", records: "Sequence[BetRecord]"
+    result: "Performance", bets: "Sequence[Order]", records: "Sequence[BetRecord]"
 ) -> "Performance":
     """Return the measures with slices by account, if the bets are of several accounts.
 

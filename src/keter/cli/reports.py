@@ -15,7 +15,7 @@ from keter.domain.trading import ExecutionMode
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from keter.domain.bets import Bet
+    from keter.domain.orders import Order
     from keter.domain.placements import PlacementFact
     from keter.ledger import Ledger
     from keter.replay.parity import Parity
@@ -225,14 +225,14 @@ async def _bets(
     mode: ExecutionMode | None,
     account: str | None,
     days: float,
-) -> "tuple[Owners, list[Bet]]":
+) -> "tuple[Owners, list[Order]]":
     from keter.clock import SystemClock
-    from keter.ledger import BetFilter
+    from keter.ledger import OrderFilter
 
     owners = await owners_meant(ledger, settings, mode, account)
     since = SystemClock().now() - timedelta(days=days)
-    chosen = BetFilter(mode=owners.mode, account=owners.only, since=since)
-    return owners, await ledger.intents.list_bets(chosen, limit=MOST_BETS)
+    chosen = OrderFilter(mode=owners.mode, account=owners.only, since=since)
+    return owners, await ledger.orders.list_orders(chosen, limit=MOST_BETS)
 
 
 async def _placements(

@@ -11,7 +11,7 @@ from keter.cli.status_accounts import (
     account_facts,
     account_lines,
     cause_text,
-    open_bets,
+    open_orders,
     standing_facts,
 )
 from keter.domain.trading import betting_word
@@ -138,7 +138,7 @@ async def _processes_and_queues(
     queues = await depths(bus, settings.account_keys)
     silent = "Redis answers, but no process reports; start with `keter up`"
     return {
-        "open_bets": open_bets(beats),
+        "open_bets": open_orders(beats),
         "running": bool(beats),
         "problem": None if beats else silent,
         "processes": [_process(beat) for beat in sorted(beats, key=lambda beat: beat.worker)],

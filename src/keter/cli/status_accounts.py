@@ -29,7 +29,7 @@ def standing_facts(standing: "Standing") -> Facts:
     }
 
 
-def open_bets(beats: "Sequence[Heartbeat]", account: str = "") -> int | None:
+def open_orders(beats: "Sequence[Heartbeat]", account: str = "") -> int | None:
     """Return how many bets the trackers follow, of one account or of all.
 
     Return None where nobody says it.
@@ -84,7 +84,7 @@ async def _facts(
         "mode": account.mode.value,
         "currency": account.currency,
         "armed": arming is not None,
-        "open_bets": open_bets(beats, key),
+        "open_bets": open_orders(beats, key),
         "pnl_today": money_text(day.pnl_minor) if day is not None else None,
     }
 
@@ -95,7 +95,7 @@ def account_lines(facts: Sequence[Facts]) -> Iterator[str]:
         word = betting_word(one["state"], live=one["mode"] == "LIVE", armed=one["armed"])
         parts = [one["account"], one["mode"], word or "unknown"]
         if one["open_bets"] is not None:
-            parts.append(f"{one['open_bets']} open")
+            parts.append(f"{one['open_orders']} open")
         if one["pnl_today"] is not None:
             parts.append(f"PnL today {one['currency']} {one['pnl_today']}")
         yield f"  {'  '.join(parts)}"

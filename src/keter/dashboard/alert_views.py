@@ -18,7 +18,7 @@ from keter.dashboard.ledgers import LazyLedgers
 from keter.dashboard.models import Snapshot, TestAlertResult
 from keter.dashboard.routes import Role
 from keter.domain.alerts import Alert
-from keter.domain.bets import Bet
+from keter.domain.orders import Order
 from keter.errors import KeterError
 from keter.settings import Settings
 
@@ -35,10 +35,10 @@ def telegram_views(accounts: AccountConsoles, bus: Bus, ledgers: LazyLedgers, he
         ]
         return msgspec.structs.replace(first, others=tuple(others))
 
-    async def open_bets() -> Sequence[Bet]:
-        intents = (await ledgers.reading()).intents
+    async def open_orders() -> Sequence[Order]:
+        intents = (await ledgers.reading()).orders
         own = [one.settings.account for one in accounts]
-        found = [bet for one in own for bet in await intents.open_bets(one.mode, one.key)]
+        found = [bet for one in own for bet in await intents.open_orders(one.mode, one.key)]
         return sorted(found, key=lambda bet: bet.intent.created_at)
 
     async def alerts() -> Sequence[Alert]:
@@ -49,7 +49,7 @@ def telegram_views(accounts: AccountConsoles, bus: Bus, ledgers: LazyLedgers, he
             stored = []
         return held.active(stored)
 
-    return Views(status, open_bets, alerts)
+    return Views(status, open_orders, alerts)
 
 
 def code_proof(authenticator: Authenticator) -> Prove | None:

@@ -11,8 +11,8 @@ from keter.control.standing import Standing
 from keter.dashboard import models
 from keter.dashboard.health import Blocked
 from keter.domain.alerts import Alert
-from keter.domain.bets import Bet
 from keter.domain.exposure import Exposure
+from keter.domain.orders import Order
 from keter.domain.runs import OwnerRecord
 from keter.domain.signals import Decision
 from keter.domain.tickets import AccountSnapshot
@@ -56,8 +56,8 @@ class LedgerFacts:
     """
 
     summary: MoneySummary
-    bets: list[Bet]
-    unknown: list[Bet]
+    bets: list[Order]
+    unknown: list[Order]
     decisions: list[Decision]
     pnl: list[tuple[datetime, int]]
 

@@ -2,12 +2,12 @@
 
 from keter.dashboard import models
 from keter.dashboard.facts import LedgerFacts
-from keter.domain.bets import BetState
+from keter.domain.order_states import OrderState
 
 STAGES = ("ingest", "validator", "edge", "guard", "router")
 PASSED = "ok"
-CONFIRMED = frozenset({BetState.RUNNING, BetState.WON, BetState.LOST, BetState.HALF_WON,
-                       BetState.HALF_LOST, BetState.PUSHED, BetState.VOID})  # fmt: skip
+CONFIRMED = frozenset({OrderState.FILLED, OrderState.WON, OrderState.LOST, OrderState.HALF_WON,
+                       OrderState.HALF_LOST, OrderState.PUSHED, OrderState.VOID})  # fmt: skip
 
 
 def funnel(counts: dict[str, int]) -> list[models.FunnelStage]:
@@ -51,13 +51,13 @@ def confirmed_stage(ledger: LedgerFacts | None) -> list[models.FunnelStage]:
     reasons = {
         name: states[state]
         for name, state in (
-            ("refused", BetState.REFUSED),
-            ("pending", BetState.PENDING),
-            ("unknown", BetState.UNKNOWN),
+            ("refused", OrderState.REFUSED),
+            ("pending", OrderState.OPEN),
+            ("unknown", OrderState.UNKNOWN),
         )
         if states.get(state)
     }
-    passed = sum(count for state, count in states.items() if BetState(state) in CONFIRMED)
+    passed = sum(count for state, count in states.items() if OrderState(state) in CONFIRMED)
     return [
         models.FunnelStage(
             stage="confirmed", passed=passed, rejected=reasons.get("refused", 0), reasons=reasons

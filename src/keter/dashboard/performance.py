@@ -9,9 +9,10 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from keter.dashboard.models import PerformanceRow
 from keter.dashboard.views import KIND_TEXT, clv_pct, sport_text
-from keter.domain.bets import SETTLED, Bet
 from keter.domain.days import day_of
 from keter.domain.money import money_text, round_to_minor
+from keter.domain.order_states import SETTLED
+from keter.domain.orders import Order
 
 _HUNDREDTH = Decimal("0.01")
 EDGE_BANDS = ((2, "below 2 %"), (5, "2 to 5 %"), (10, "5 to 10 %"), (float("inf"), "10 % and more"))
@@ -22,12 +23,12 @@ def edge_band(ev_pct: float) -> str:
     return next(name for top, name in EDGE_BANDS if ev_pct < top or top == float("inf"))
 
 
-def grouping(by: str, zone: tzinfo) -> Callable[[Bet], str]:
+def grouping(by: str, zone: tzinfo) -> Callable[[Order], str]:
     """Return what gives a bet its group; ``by`` is book, sport, market, league, edge or day.
 
     Days are those of ``zone``.
     """
-    found: dict[str, Callable[[Bet], str]] = {
+    found: dict[str, Callable[[Order], str]] = {
         "book": lambda bet: bet.book or bet.intent.book,
         "sport": lambda bet: sport_text(bet.intent.event_uid),
         "market": lambda bet: f"{KIND_TEXT[bet.intent.market.family]}, {bet.intent.market.period}",
@@ -38,20 +39,20 @@ def grouping(by: str, zone: tzinfo) -> Callable[[Bet], str]:
     return found[by]
 
 
-def settled_only(bets: Iterable[Bet]) -> list[Bet]:
+def settled_only(bets: Iterable[Order]) -> list[Order]:
     """Return the bets with a result; the others say nothing of the edge yet."""
     return [bet for bet in bets if bet.state in SETTLED and bet.pnl_minor is not None]
 
 
-def summarise(group: str, bets: Sequence[Bet]) -> PerformanceRow:
+def summarise(group: str, bets: Sequence[Order]) -> PerformanceRow:
     """Return one row over settled bets.
 
     A bet without closing price is left out of their mean and not counted there.
     """
-    turnover = sum(bet.placed_stake_minor for bet in bets)
+    turnover = sum(bet.standing_minor for bet in bets)
     pnl = sum(bet.pnl_minor or 0 for bet in bets)
     expected = sum(
-        (Decimal(bet.placed_stake_minor) * Decimal(str(bet.intent.ev_pct)) / 100 for bet in bets),
+        (Decimal(bet.standing_minor) * Decimal(str(bet.intent.ev_pct)) / 100 for bet in bets),
         Decimal(0),
     )
     known = [Decimal(value) for bet in bets if (value := clv_pct(bet)) is not None]
@@ -74,9 +75,9 @@ def summarise(group: str, bets: Sequence[Bet]) -> PerformanceRow:
     )
 
 
-def by_group(bets: Sequence[Bet], key: Callable[[Bet], str]) -> list[PerformanceRow]:
+def by_group(bets: Sequence[Order], key: Callable[[Order], str]) -> list[PerformanceRow]:
     """Return one row per group, most turnover first."""
-    groups: dict[str, list[Bet]] = {}
+    groups: dict[str, list[Order]] = {}
     for bet in bets:
         groups.setdefault(key(bet), []).append(bet)
     rows = [summarise(group, members) for group, members in groups.items()]

@@ -29,14 +29,14 @@ from keter.dashboard.riskview import Names, hold_row
 from keter.dashboard.snapshot import snapshot
 from keter.dashboard.stores import Stores
 from keter.dashboard.ticks import Ticker, watched
-from keter.domain.bets import BetState
 from keter.domain.days import day_of
 from keter.domain.limits import lowered
+from keter.domain.order_states import OrderState
 from keter.domain.processes import EVERYTHING, Process
 from keter.domain.runs import OwnerRecord
 from keter.domain.signals import Decision
 from keter.errors import KeterError, UnavailableError
-from keter.ledger import BetFilter, LedgerUnavailableError
+from keter.ledger import LedgerUnavailableError, OrderFilter
 from keter.redis_server.probe import probe
 from keter.settings import Settings
 from keter.supervision.book_names import missing_books
@@ -205,7 +205,7 @@ class Reader:
     async def _read_ledger(self) -> LedgerFacts:
         ledger, account = await self._ledgers.reading(), self.settings.account
         mode, key = account.mode, account.key
-        unknown = frozenset({BetState.UNKNOWN})
+        unknown = frozenset({OrderState.UNKNOWN})
         decisions: list[Decision] = []
         for stage, reason in TAPE:
             decisions += await ledger.decisions.recent(
@@ -214,9 +214,11 @@ class Reader:
         decisions.sort(key=lambda decision: decision.at, reverse=True)
         return LedgerFacts(
             summary=await ledger.summary(mode, key, self.today()),
-            bets=await ledger.intents.list_bets(BetFilter(mode=mode, account=key), limit=TAPE_BETS),
-            unknown=await ledger.intents.list_bets(
-                BetFilter(mode=mode, account=key, states=unknown), limit=TAPE_BETS
+            bets=await ledger.orders.list_orders(
+                OrderFilter(mode=mode, account=key), limit=TAPE_BETS
+            ),
+            unknown=await ledger.orders.list_orders(
+                OrderFilter(mode=mode, account=key, states=unknown), limit=TAPE_BETS
             ),
             decisions=decisions,
             pnl=await ledger.pnl_points(mode, key, self._day_start()),

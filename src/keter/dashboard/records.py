@@ -11,9 +11,10 @@ from keter.dashboard.errors import not_found
 from keter.dashboard.ledgers import LazyLedgers
 from keter.dashboard.trail import trail
 from keter.dashboard.views import order_row, signal_row, sport_text
-from keter.domain.bets import SETTLED, Bet, BetState
+from keter.domain.order_states import SETTLED, OrderState
+from keter.domain.orders import Order
 from keter.errors import KeterError, UnavailableError
-from keter.ledger import BetFilter, Ledger, NotInLedgerError
+from keter.ledger import Ledger, NotInLedgerError, OrderFilter
 from keter.redaction import Redactor
 from keter.settings import Settings
 
@@ -46,7 +47,7 @@ class Records:
 
         Raises UnavailableError when the search takes longer than SEARCH_S.
         """
-        found: list[Bet] = []
+        found: list[Order] = []
         try:
             async with asyncio.timeout(SEARCH_S):
                 async for bets in self.matching(query):
@@ -61,7 +62,7 @@ class Records:
             items=[order_row(bet) for bet in found[: query.limit]], more=len(found) > query.limit
         )
 
-    async def matching(self, query: models.OrdersQuery) -> AsyncIterator[list[Bet]]:
+    async def matching(self, query: models.OrdersQuery) -> AsyncIterator[list[Order]]:
         """Yield every bet that matches, newest first, a page of the ledger at a time.
 
         The query's ``limit`` does not count here.
@@ -75,8 +76,8 @@ class Records:
 
     async def _page(
         self, ledger: Ledger, query: models.OrdersQuery, before: str | None
-    ) -> list[Bet]:
-        chosen = BetFilter(
+    ) -> list[Order]:
+        chosen = OrderFilter(
             mode=self._settings.account.mode,
             account=self._settings.account.key,
             states=frozenset({query.state}) if query.state is not None else None,
@@ -84,7 +85,7 @@ class Records:
             until=query.until,
         )
         try:
-            return await ledger.intents.list_bets(chosen, limit=ORDERS_PAGE, before=before)
+            return await ledger.orders.list_orders(chosen, limit=ORDERS_PAGE, before=before)
         except NotInLedgerError as e:
             raise not_found("the order to continue from") from e
 
@@ -92,18 +93,18 @@ class Records:
         """Return a bet with everything that led to it and came of it. Raises ApiError 404."""
         ledger = await self._ledgers.reading()
         try:
-            bet = await ledger.intents.get(intent_id)
+            bet = await ledger.orders.get(intent_id)
         except NotInLedgerError as e:
             raise not_found("this order") from e
         decisions = await ledger.decisions.by_trace(bet.intent.trace_id)
         steps, neighbours = (
-            await ledger.intents.trail(intent_id),
-            await ledger.intents.neighbours(intent_id),
+            await ledger.orders.trail(intent_id),
+            await ledger.orders.neighbours(intent_id),
         )
         found = trail(bet, decisions, steps, neighbours, self._redactor.value)
-        if bet.state is not BetState.UNKNOWN:
+        if bet.state is not OrderState.UNKNOWN:
             return found
-        since = (await ledger.intents.entered([intent_id])).get(intent_id, bet.updated_at)
+        since = (await ledger.orders.entered([intent_id])).get(intent_id, bet.updated_at)
         return found.model_copy(update={"doubt": await self._doubt(intent_id, since)})
 
     async def _doubt(self, intent_id: str, since: datetime) -> models.Doubt:
@@ -118,8 +119,8 @@ class Records:
     async def settled(self, limit: int) -> list[models.BetRow]:
         """Return bets with a result, newest first."""
         ledger, account = await self._ledgers.reading(), self._settings.account
-        chosen = BetFilter(mode=account.mode, account=account.key, states=SETTLED)
-        bets = await ledger.intents.list_bets(chosen, limit=limit)
+        chosen = OrderFilter(mode=account.mode, account=account.key, states=SETTLED)
+        bets = await ledger.orders.list_orders(chosen, limit=limit)
         return [order_row(bet) for bet in bets]
 
     async def signals(self, query: models.SignalsQuery) -> list[models.SignalRow]:
@@ -134,7 +135,7 @@ class Records:
         return [signal_row(decision) for decision in found]
 
 
-def matches(bet: Bet, query: models.OrdersQuery) -> bool:
+def matches(bet: Order, query: models.OrdersQuery) -> bool:
     """Return whether a bet passes the filters that the ledger does not know."""
     intent = bet.intent
     words = (

@@ -19,9 +19,10 @@ from keter.dashboard.riskview import audit_row, names_of, risk_view
 from keter.dashboard.routes import Call, Route, Scope
 from keter.dashboard.rules.table import RULES, rule_row
 from keter.dashboard.views import order_row, pnl_series
-from keter.domain.bets import SETTLED, Bet
+from keter.domain.order_states import SETTLED
+from keter.domain.orders import Order
 from keter.domain.trading import ExecutionMode
-from keter.ledger import BetFilter
+from keter.ledger import OrderFilter
 from keter.plain import csv_lines
 
 MOST_SUMMED = 10_000
@@ -81,7 +82,7 @@ class Screens:
         A ledger that fails on the way cuts the transfer off.
         """
         pages = self._of(call).records.matching(call.query_as(models.OrdersQuery))
-        first: list[Bet] = await anext(pages, [])
+        first: list[Order] = await anext(pages, [])
         answer = web.StreamResponse(
             headers={"Content-Disposition": 'attachment; filename="keter-orders.csv"'}
         )
@@ -171,8 +172,8 @@ class Screens:
         # The simulator's account bets in DEMO alone, and no other does: all others are meant then.
         same = (mode is ExecutionMode.DEMO) == (account.mode is ExecutionMode.DEMO)
         key = account.key if same else None
-        chosen = BetFilter(mode=mode, account=key, states=SETTLED, settled_since=since)
-        found = await (await console.records.ledger()).intents.list_bets(chosen, limit=MOST_SUMMED)
+        chosen = OrderFilter(mode=mode, account=key, states=SETTLED, settled_since=since)
+        found = await (await console.records.ledger()).orders.list_orders(chosen, limit=MOST_SUMMED)
         bets = settled_only(found)
         points = sorted((bet.settled_at or bet.updated_at, bet.pnl_minor or 0) for bet in bets)
         return models.Performance(
@@ -195,5 +196,5 @@ class Screens:
         return config_view(self._context.settings, self._context.pages, licence)
 
 
-def _cells(bet: Bet) -> list[object]:
+def _cells(bet: Order) -> list[object]:
     return list(order_row(bet).model_dump(mode="json").values())

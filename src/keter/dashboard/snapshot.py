@@ -16,10 +16,11 @@ from keter.dashboard.funnel import confirmed_stage, funnel
 from keter.dashboard.views import order_row, pnl_series, signal_row
 from keter.dashboard.worker_rows import all_workers
 from keter.domain.alerts import Alert, runbook_id
-from keter.domain.bets import Bet, BetState
 from keter.domain.exposure import open_stake
 from keter.domain.limits import daily_loss_limit_minor
 from keter.domain.money import money_text, to_minor
+from keter.domain.order_states import OrderState
+from keter.domain.orders import Order
 from keter.domain.processes import EVERYTHING, roles
 from keter.settings import Settings
 
@@ -62,7 +63,7 @@ def money_strip(facts: Facts, settings: Settings) -> models.MoneyStrip | None:
         return None
     summary, account = facts.ledger.summary, account_of(facts.bus.accounts, settings)
     confirmed = confirmed_stage(facts.ledger)[0].passed
-    rejected = summary.states.get(BetState.REFUSED, 0) + summary.states.get(BetState.SKIPPED, 0)
+    rejected = summary.states.get(OrderState.REFUSED, 0) + summary.states.get(OrderState.SKIPPED, 0)
     exposure = open_stake(facts.bus.exposures)
     limit = to_minor(facts.bus.limits.max_exposure_total)
     return models.MoneyStrip(
@@ -97,12 +98,12 @@ def share(part: int, whole: int) -> str | None:
     return f"{Decimal(part) * 100 / whole:.1f}" if whole else None
 
 
-def _top_reason(bets: list[Bet]) -> str | None:
+def _top_reason(bets: list[Order]) -> str | None:
     """Return the commonest reason among the newest refused and skipped bets."""
     reasons = [
         bet.reason
         for bet in bets
-        if bet.state in {BetState.REFUSED, BetState.SKIPPED} and bet.reason
+        if bet.state in {OrderState.REFUSED, OrderState.SKIPPED} and bet.reason
     ]
     return max(sorted(set(reasons)), key=reasons.count).replace("_", " ") if reasons else None
 

@@ -6,14 +6,14 @@ from keter.bus.connection import Bus
 from keter.bus.state.odds import LatestOdds, LatestPrice, read_odds
 from keter.dashboard.models import Tick
 from keter.dashboard.views import odds_text, selection_text
-from keter.domain.bets import Bet
 from keter.domain.markets import stored_selection
+from keter.domain.orders import Order
 from keter.domain.signals import Decision
 
 SHOWN = 12
 
 
-def watched(decisions: Iterable[Decision], bets: Iterable[Bet]) -> list[tuple[str, str]]:
+def watched(decisions: Iterable[Decision], bets: Iterable[Order]) -> list[tuple[str, str]]:
     """Return up to SHOWN selections (event_uid, selection_id), those judged last first."""
     seen = dict.fromkeys((decision.event_uid, decision.selection_id) for decision in decisions)
     seen |= dict.fromkeys((bet.intent.event_uid, bet.intent.selection_id) for bet in bets)

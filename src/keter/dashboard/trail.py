@@ -8,11 +8,12 @@ import msgspec
 
 from keter.dashboard.models import OrderTrail, TrailStep
 from keter.dashboard.views import order_row, reason_text, shown_numbers
-from keter.domain.bets import FINAL, SETTLED, Bet, BetState, Transition
 from keter.domain.money import money_text
+from keter.domain.order_states import FINAL, SETTLED, OrderState
+from keter.domain.orders import Order, Transition
 from keter.domain.signals import ConfirmedSignal, Decision, approved_signal
 
-BAD = frozenset({BetState.UNKNOWN, BetState.REFUSED, BetState.SKIPPED})
+BAD = frozenset({OrderState.UNKNOWN, OrderState.REFUSED, OrderState.SKIPPED})
 # What a step means where its evidence says nothing.
 MEANINGS = {
     "intent": "Written into the ledger before the venue is asked.",
@@ -32,7 +33,7 @@ MOST_FIGURES = 7
 
 
 def trail(
-    bet: Bet,
+    bet: Order,
     decisions: Sequence[Decision],
     transitions: Sequence[Transition],
     neighbours: tuple[str | None, str | None],
@@ -68,7 +69,7 @@ def _step(
     )
 
 
-def _priced(bet: Bet) -> list[TrailStep]:
+def _priced(bet: Order) -> list[TrailStep]:
     """Return the venue's answer and its validation, as the intent's signal keeps them.
 
     Nothing for an intent without a signal.
@@ -84,7 +85,7 @@ def _priced(bet: Bet) -> list[TrailStep]:
 
 
 def _received(signal: ConfirmedSignal) -> TrailStep:
-    update, index = signal.update, signal.update.market.sides.index(signal.side)
+    update, index = signal.update, signal.update.market.outcomes.index(signal.outcome)
     wanted = (
         [signal.offers[0].book, *signal.fair.sharps] if signal.offers else list(signal.fair.sharps)
     )
@@ -115,7 +116,7 @@ def _validated(signal: ConfirmedSignal) -> list[TrailStep]:
     return [_step(at, "validator", worker, "passed", True, text, {"dropped": dropped})]
 
 
-def _concerns(decision: Decision, bet: Bet) -> bool:
+def _concerns(decision: Decision, bet: Order) -> bool:
     """Return whether a decision is about this bet.
 
     A trace is that of a market: decisions on its other selections belong to other bets.
@@ -184,7 +185,7 @@ def _evidence_text(step: Transition) -> str:
         *(_ticket(ticket) for ticket in _rows(evidence, "tickets")),
         *(_quote(quote) for quote in _rows(evidence, "quotes")),
     ]
-    if step.target is BetState.SENDING and isinstance(
+    if step.target is OrderState.SENDING and isinstance(
         prices := evidence.get("prices"), list | tuple
     ):
         parts.append(

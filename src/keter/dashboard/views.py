@@ -6,10 +6,11 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from keter.dashboard.models import Beat, BetRow, SeriesPoint, SignalRow, Snapshot, StatusAnswer
-from keter.domain.bets import SETTLED, Bet, BetState
 from keter.domain.market_kinds import MarketKind, Outcome
 from keter.domain.markets import Market, line_text, sport_code, stored_selection
 from keter.domain.money import money_text
+from keter.domain.order_states import SETTLED, OrderState
+from keter.domain.orders import Order
 from keter.domain.signals import Decision
 from keter.domain.sports import SPORTS
 from keter.domain.trading import ExecutionMode, TradingMode, betting_word
@@ -24,7 +25,7 @@ KIND_TEXT = {
 # Sports that are not modelled: an account may have bets on them that are not ours.
 OTHER_SPORT_TEXT = {"af": "American football", "mm": "martial arts"}
 DESCRIPTIONS = {reason.value: reason.description for reason in Reason}
-ACCEPTED = SETTLED | {BetState.PENDING, BetState.RUNNING}
+ACCEPTED = SETTLED | {OrderState.OPEN, OrderState.FILLED}
 
 
 def market_text(market: Market) -> str:
@@ -38,26 +39,26 @@ def market_text(market: Market) -> str:
     return ", ".join(words)
 
 
-def side_text(market: Market, side: Outcome, home: str, away: str) -> str:
+def outcome_text(market: Market, outcome: Outcome, home: str, away: str) -> str:
     """Return the outcome in words: a team with its line, or Draw, Over, Under with the line."""
-    if side in {Outcome.OVER, Outcome.UNDER}:
-        return f"{side.value.capitalize()} {line_text(market.line_q or 0)}"
-    if side is Outcome.DRAW:
+    if outcome in {Outcome.OVER, Outcome.UNDER}:
+        return f"{outcome.value.capitalize()} {line_text(market.line_q or 0)}"
+    if outcome is Outcome.DRAW:
         return "Draw"
-    name = home if side is Outcome.HOME else away
+    name = home if outcome is Outcome.HOME else away
     if market.family is not MarketKind.ASIAN_HANDICAP or market.line_q is None:
         return name
-    own = market.line_q if side is Outcome.HOME else -market.line_q
+    own = market.line_q if outcome is Outcome.HOME else -market.line_q
     return f"{name} {'+' if own > 0 else ''}{line_text(own)}"
 
 
 def selection_text(event_uid: str, selection_id: str, home: str, away: str) -> str:
     """Return the selection of an id in words; the id itself when it cannot be read."""
     try:
-        market, side = stored_selection(event_uid, selection_id)
+        market, outcome = stored_selection(event_uid, selection_id)
     except ValueError:
         return selection_id
-    return f"{side_text(market, side, home, away)}, {market_text(market)}"
+    return f"{outcome_text(market, outcome, home, away)}, {market_text(market)}"
 
 
 def event_text(event_uid: str) -> str:
@@ -97,7 +98,7 @@ def odds_text(value: float) -> str:
     return str((Decimal(str(value)) * 1000).to_integral_value("ROUND_FLOOR") / 1000)
 
 
-def clv_pct(bet: Bet) -> str | None:
+def clv_pct(bet: Order) -> str | None:
     """Return by how many percent the taken price beat the fair closing price.
 
     None without either.
@@ -114,9 +115,9 @@ def clv_pct(bet: Bet) -> str | None:
         return None
 
 
-def order_row(bet: Bet) -> BetRow:
+def order_row(bet: Order) -> BetRow:
     """Return a bet as a row."""
-    intent, placed, pnl = bet.intent, bet.placed_stake_minor, bet.pnl_minor
+    intent, placed, pnl = bet.intent, bet.standing_minor, bet.pnl_minor
     booked = bet.state in ACCEPTED
     return BetRow(
         id=intent.intent_id,
@@ -133,8 +134,8 @@ def order_row(bet: Bet) -> BetRow:
         kickoff=intent.kickoff,
         market=intent.market.market_id,
         market_text=market_text(intent.market),
-        side=intent.side.value,
-        side_text=side_text(intent.market, intent.side, intent.home, intent.away),
+        outcome=intent.outcome.value,
+        outcome_text=outcome_text(intent.market, intent.outcome, intent.home, intent.away),
         book=bet.book or intent.book,
         asked_odds=intent.asked_odds,
         odds=bet.odds,

@@ -15,9 +15,9 @@ from functools import lru_cache
 
 import msgspec
 
-from keter.domain.bets import Bet
 from keter.domain.market_kinds import MarketKind, Outcome
 from keter.domain.markets import Market
+from keter.domain.orders import Order
 from keter.domain.settlement import result_halves
 from keter.domain.sports import HandicapRule, OutcomeSpace
 
@@ -49,7 +49,7 @@ class Exposure(msgspec.Struct, frozen=True):
     event_uid: str
     league: str
     market: Market | None
-    side: Outcome | None
+    outcome: Outcome | None
     stake_minor: int
     odds: str
     status: ExposureStatus
@@ -62,8 +62,8 @@ class Exposure(msgspec.Struct, frozen=True):
     @property
     def selection_id(self) -> str:
         return (
-            self.market.selection_id(self.side)
-            if self.market is not None and self.side is not None
+            self.market.selection_id(self.outcome)
+            if self.market is not None and self.outcome is not None
             else ""
         )
 
@@ -81,7 +81,7 @@ class DayRisk(msgspec.Struct, frozen=True):
     bets: int = 0
 
 
-def exposure_of(bet: Bet) -> Exposure:
+def exposure_of(bet: Order) -> Exposure:
     """Return what an open bet of the ledger puts at risk.
 
     The stake is the larger of the intended and the booked one.
@@ -92,15 +92,13 @@ def exposure_of(bet: Bet) -> Exposure:
         event_uid=intent.event_uid,
         league=intent.league,
         market=intent.market,
-        side=intent.side,
-        stake_minor=max(bet.placed_stake_minor, intent.stake_minor),
+        outcome=intent.outcome,
+        stake_minor=max(bet.standing_minor, intent.stake_minor),
         odds=bet.odds or intent.asked_odds,
         status=ExposureStatus.BET,
         made_at=intent.created_at,
         score_at_bet=bet.score_at_bet,
-        stands_minor=bet.placed_stake_minor
-        if 0 < bet.placed_stake_minor < intent.stake_minor
-        else None,
+        stands_minor=bet.standing_minor if 0 < bet.standing_minor < intent.stake_minor else None,
         account=intent.account,
     )
 
@@ -120,11 +118,11 @@ def worst_case(exposures: Iterable[Exposure]) -> int:
     periods: dict[str, list[_Stake]] = {}
     apart: dict[Market, list[_Stake]] = {}
     for exposure in exposures:
-        if exposure.market is None or exposure.side is None:
+        if exposure.market is None or exposure.outcome is None:
             lost += exposure.stake_minor
             continue
         market = _rebased(exposure.market, exposure.score_at_bet)
-        stake = (exposure.stake_minor, market, exposure.side)
+        stake = (exposure.stake_minor, market, exposure.outcome)
         if market.of.outcome_space is not OutcomeSpace.SCORE_GRID:
             apart.setdefault(market, []).append(stake)
         elif _line_goals(market) > LONGEST_GRID_LINE:
@@ -139,8 +137,8 @@ def _worst_of_market(market: Market, stakes: list[_Stake]) -> int:
     """Return the stakes that lose at the market's worst outcome: those on every other one."""
     staked = sum(stake for stake, _, _ in stakes)
     return max(
-        staked - sum(stake for stake, _, side in stakes if side == winner)
-        for winner in market.sides
+        staked - sum(stake for stake, _, outcome in stakes if outcome == winner)
+        for winner in market.outcomes
     )
 
 
@@ -148,21 +146,21 @@ def _worst_of_period(stakes: list[_Stake]) -> int:
     # Two goals beyond the outermost line every bet has its final result: a larger grid would only
     # repeat it.
     size = max(_line_goals(market) for _, market, _ in stakes) + 3
-    tables = [(stake, _lost_halves(market, side, size)) for stake, market, side in stakes]
+    tables = [(stake, _lost_halves(market, outcome, size)) for stake, market, outcome in stakes]
     return max(
         sum(-(-stake * table[cell] // 2) for stake, table in tables) for cell in range(size * size)
     )
 
 
 @lru_cache(maxsize=4096)
-def _lost_halves(market: Market, side: Outcome, size: int) -> tuple[int, ...]:
+def _lost_halves(market: Market, outcome: Outcome, size: int) -> tuple[int, ...]:
     """Return the half stakes lost (0, 1 or 2) at each score of a ``size`` x ``size`` grid.
 
     Scores are in rows of home goals.
     """
     goals = range(size)
     return tuple(
-        max(0, -result_halves(market, side, home, away)) for home in goals for away in goals
+        max(0, -result_halves(market, outcome, home, away)) for home in goals for away in goals
     )
 
 

@@ -22,7 +22,7 @@ class Outcome(StrEnum):
     UNDER = "under"
 
 
-SIDES: dict[MarketKind, tuple[Outcome, ...]] = {
+OUTCOMES: dict[MarketKind, tuple[Outcome, ...]] = {
     MarketKind.ONE_X_TWO: (Outcome.HOME, Outcome.DRAW, Outcome.AWAY),
     MarketKind.ASIAN_HANDICAP: (Outcome.HOME, Outcome.AWAY),
     MarketKind.OVER_UNDER: (Outcome.OVER, Outcome.UNDER),

@@ -15,7 +15,7 @@ from functools import lru_cache
 
 import msgspec
 
-from keter.domain.market_kinds import LINED, SIDES, MarketKind, Outcome
+from keter.domain.market_kinds import LINED, OUTCOMES, MarketKind, Outcome
 from keter.domain.sports import FOOTBALL, Sport, SportKind, Unit, by_code, kind_of, sport_of
 
 
@@ -101,18 +101,18 @@ class Market(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
         return head if self.line_q is None else f"{head}.{line_text(self.line_q)}"
 
     @property
-    def sides(self) -> tuple[Outcome, ...]:
+    def outcomes(self) -> tuple[Outcome, ...]:
         """Its selections, in the order in which prices are written."""
-        return SIDES[self.family]
+        return OUTCOMES[self.family]
 
-    def selection_id(self, side: Outcome) -> str:
+    def selection_id(self, outcome: Outcome) -> str:
         """Return ``market_id`` + ``.`` + side.
 
         Raises ValueError for a side that the kind does not have.
         """
-        if side not in self.sides:
-            raise ValueError(f"{self.kind} has no {side}")
-        return f"{self.market_id}.{side}"
+        if outcome not in self.outcomes:
+            raise ValueError(f"{self.kind} has no {outcome}")
+        return f"{self.market_id}.{outcome}"
 
 
 @lru_cache(maxsize=65_536)
@@ -129,11 +129,11 @@ def parse_market(sport: str, market_id: str) -> Market:
 
 def parse_selection(sport: str, selection_id: str) -> tuple[Market, Outcome]:
     """Return the market and side of a ``selection_id``. Raises ValueError if it is none."""
-    market_id, _, side = selection_id.rpartition(".")
+    market_id, _, outcome = selection_id.rpartition(".")
     market = parse_market(sport, market_id)
-    if side not in market.sides:
+    if outcome not in market.outcomes:
         raise ValueError(f"not a selection of {market.of.name}: {selection_id!r}")
-    return market, Outcome(side)
+    return market, Outcome(outcome)
 
 
 def stored_market(event_uid: str, market_id: str) -> Market:

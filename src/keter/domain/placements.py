@@ -4,9 +4,10 @@ from datetime import datetime
 
 import msgspec
 
-from keter.domain.bets import Bet, BetState
 from keter.domain.market_kinds import Outcome
 from keter.domain.markets import Market
+from keter.domain.order_states import OrderState
+from keter.domain.orders import Order
 
 
 class PlacementFact(msgspec.Struct, frozen=True):
@@ -16,7 +17,7 @@ class PlacementFact(msgspec.Struct, frozen=True):
     ``refused`` counts what the book refused. A placement that never reached the book is no fact.
     """
 
-    bet: Bet
+    bet: Order
     asked: tuple[tuple[str, str], ...]
     sent_at: datetime
     decided_at: datetime | None
@@ -47,14 +48,14 @@ class PaperTicket(msgspec.Struct, frozen=True):
     away: str
     kickoff: datetime
     market: Market
-    side: Outcome
+    outcome: Outcome
     placed_at: datetime
     decided_at: datetime
     refused: bool
     message: str = ""
     score_at_bet: tuple[int, int] | None = None
     settled_at: datetime | None = None
-    result: BetState | None = None
+    result: OrderState | None = None
     pnl_minor: int | None = None
 
 

@@ -14,18 +14,18 @@ from operator import index
 
 import msgspec
 
-from keter.domain.bets import BetState
 from keter.domain.market_kinds import MarketKind, Outcome
 from keter.domain.markets import Market
 from keter.domain.odds import to_decimal
+from keter.domain.order_states import OrderState
 from keter.domain.sports_scores import Pair
 
-RESULT_STATES: dict[int, BetState] = {
-    2: BetState.WON,
-    1: BetState.HALF_WON,
-    0: BetState.PUSHED,
-    -1: BetState.HALF_LOST,
-    -2: BetState.LOST,
+RESULT_STATES: dict[int, OrderState] = {
+    2: OrderState.WON,
+    1: OrderState.HALF_WON,
+    0: OrderState.PUSHED,
+    -1: OrderState.HALF_LOST,
+    -2: OrderState.LOST,
 }
 
 
@@ -35,12 +35,12 @@ class Settlement(msgspec.Struct, frozen=True):
     The profit is negative for a loss, zero for a push or a void bet.
     """
 
-    state: BetState
+    state: OrderState
     profit_minor: int
 
 
 def result_halves(
-    market: Market, side: Outcome, home: int, away: int, *, start: Pair = (0, 0)
+    market: Market, outcome: Outcome, home: int, away: int, *, start: Pair = (0, 0)
 ) -> int:
     """Return the result in half stakes: 2 win, 1 half win, 0 push, -1 half loss, -2 loss.
 
@@ -48,20 +48,20 @@ def result_halves(
     annulled. Raises ValueError for a side that the market does not have, and for goals that are no
     whole numbers from 0.
     """
-    _check(market, side, home, away, start)
+    _check(market, outcome, home, away, start)
     family = market.family
     # Equality, not identity: a side given as plain text means the same.
     if family is MarketKind.ONE_X_TWO:
         winner = Outcome.HOME if home > away else Outcome.AWAY if away > home else Outcome.DRAW
-        return 2 if side == winner else -2
+        return 2 if outcome == winner else -2
     if family is MarketKind.OVER_UNDER:
         return _lined(4 * (home + away) - (market.line_q or 0)) * (
-            1 if side == Outcome.OVER else -1
+            1 if outcome == Outcome.OVER else -1
         )
     margin = home - away
     if family is MarketKind.ASIAN_HANDICAP:
         margin -= start[0] - start[1]
-    return _lined(4 * margin + (market.line_q or 0)) * (1 if side == Outcome.HOME else -1)
+    return _lined(4 * margin + (market.line_q or 0)) * (1 if outcome == Outcome.HOME else -1)
 
 
 def unit_profit(halves: int, odds: Decimal | Fraction | str) -> Fraction:
@@ -75,7 +75,7 @@ def unit_profit(halves: int, odds: Decimal | Fraction | str) -> Fraction:
 
 def settle_count(
     market: Market,
-    side: Outcome,
+    outcome: Outcome,
     count: Pair | None,
     *,
     start: Pair = (0, 0),
@@ -91,8 +91,8 @@ def settle_count(
     stake = _stake(stake_minor)
     if count is None:
         unit_profit(0, odds)
-        return Settlement(BetState.VOID, 0)
-    halves = result_halves(market, side, *count, start=start)
+        return Settlement(OrderState.VOID, 0)
+    halves = result_halves(market, outcome, *count, start=start)
     return Settlement(RESULT_STATES[halves], _round_half_away(unit_profit(halves, odds) * stake))
 
 
@@ -106,9 +106,9 @@ def _stake(stake_minor: int) -> int:
     return stake
 
 
-def _check(market: Market, side: Outcome, home: int, away: int, start: Pair) -> None:
-    if side not in market.sides:
-        raise ValueError(f"{market.kind} has no {side}")
+def _check(market: Market, outcome: Outcome, home: int, away: int, start: Pair) -> None:
+    if outcome not in market.outcomes:
+        raise ValueError(f"{market.kind} has no {outcome}")
     try:
         least = min(index(home), index(away), index(start[0]), index(start[1]))
     except TypeError as e:

@@ -74,7 +74,7 @@ class ConfirmedSignal(msgspec.Struct, frozen=True):
     """
 
     update: MarketUpdate
-    side: Outcome
+    outcome: Outcome
     offers: tuple[Offer, ...]
     fair: FairPrice
     confirmed_at: datetime
@@ -97,7 +97,7 @@ class ConfirmedSignal(msgspec.Struct, frozen=True):
 
     @property
     def selection_id(self) -> str:
-        return self.update.market.selection_id(self.side)
+        return self.update.market.selection_id(self.outcome)
 
     @property
     def queue_key(self) -> str:

@@ -68,7 +68,7 @@ PINNACLE = HouseRules()
 
 def settle_sport(
     market: Market,
-    side: Outcome,
+    outcome: Outcome,
     score: MatchScore,
     *,
     odds: Decimal | Fraction | str,
@@ -82,13 +82,13 @@ def settle_sport(
     for a score of another sport, a side that the market lacks, and an impossible stake;
     InvalidOddsError for odds not above 1.
     """
-    if side not in market.sides:
-        raise ValueError(f"{market.kind} has no {side}")
+    if outcome not in market.outcomes:
+        raise ValueError(f"{market.kind} has no {outcome}")
     void = void_reason(market, score, rules)
     rebased = market.of.handicap_in_play is HandicapRule.SCORE_AT_BET
     return settle_count(
         market,
-        side,
+        outcome,
         None if void else counted(market, score),
         start=pair(score_at_bet) if rebased and score_at_bet is not None else (0, 0),
         odds=odds,

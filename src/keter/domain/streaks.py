@@ -10,23 +10,23 @@
 from collections.abc import Iterable, Sequence
 from itertools import takewhile
 
-from keter.domain.bets import BetState
+from keter.domain.order_states import OrderState
 
 # Names the alert, and begins the reason of the pause, by which the audit is searched for it.
 STREAK = "losing streak"
-LOSSES = frozenset({BetState.LOST, BetState.HALF_LOST})
-WINS = frozenset({BetState.WON, BetState.HALF_WON})
-Results = Sequence[tuple[str, BetState]]
+LOSSES = frozenset({OrderState.LOST, OrderState.HALF_LOST})
+WINS = frozenset({OrderState.WON, OrderState.HALF_WON})
+Results = Sequence[tuple[str, OrderState]]
 """Names and states of settled bets, the one settled last first."""
 
 
-def losing_streak(newest_first: Iterable[BetState]) -> int:
+def losing_streak(newest_first: Iterable[OrderState]) -> int:
     """Return the number of losses since the newest win."""
     decided = (state for state in newest_first if state in LOSSES or state in WINS)
     return sum(1 for _ in takewhile(lambda state: state in LOSSES, decided))
 
 
-def streak_change(results: Results, name: str, before: BetState | None) -> int:
+def streak_change(results: Results, name: str, before: OrderState | None) -> int:
     """Return by how much the streak changed when the bet ``name`` left the state ``before``.
 
     ``results`` have its new state. ``before`` is None if the bet was not settled.

@@ -42,7 +42,7 @@ class Ticket(msgspec.Struct, frozen=True):
     pnl_minor: int
     placed_at: datetime
     market: Market | None
-    side: Outcome | None
+    outcome: Outcome | None
     home: str
     away: str
     league: str

@@ -10,8 +10,8 @@ from keter.bus.state.cooldowns import cool_down
 from keter.bus.state.reconciliation import ask_for_pass
 from keter.bus.state.risk import RiskBook
 from keter.context import Context
-from keter.domain.bets import NEVER_PLACED
-from keter.domain.orders import PLACEMENT_MARGIN_S
+from keter.domain.order_calls import PLACEMENT_MARGIN_S
+from keter.domain.order_states import NEVER_PLACED
 from keter.domain.signals import ApprovedSignal, Decision, details_of
 from keter.domain.verdicts import Reason, reject
 from keter.execution.conditions import Conditions, Sources
@@ -20,7 +20,7 @@ from keter.execution.placement_checks import PlacementLimits
 from keter.execution.placing import PlacementResult, Placer
 from keter.execution.selection_lock import lock_selection
 from keter.ledger import Ledger, Takeover
-from keter.venues.base import BetVenue
+from keter.venues.base import Bookmaker
 
 STAGE = "router"
 PASS_POLL_S = 0.25
@@ -52,7 +52,7 @@ class ApprovalHandler:
         self,
         context: Context,
         ledger: Ledger,
-        venue: BetVenue,
+        venue: Bookmaker,
         account: str,
         limits: PlacementLimits,
         sources: Sources,
@@ -83,7 +83,7 @@ class ApprovalHandler:
 
         Raises FencedError, LedgerUnavailableError and the bus's errors, as everything here does.
         """
-        found = await self._ledger.intents.takeover(
+        found = await self._ledger.orders.takeover(
             self._account,
             self._context.account.mode,
             at=self._context.clock.now(),
@@ -151,7 +151,7 @@ class ApprovalHandler:
 
         A decision that has an intent already is reported and not placed again.
         """
-        known = await self._ledger.intents.by_decision(approved.decision_id)
+        known = await self._ledger.orders.by_decision(approved.decision_id)
         if known is not None:
             verdict = reject(Reason.DUPLICATE_DECISION, state=known.state.value)
             at_risk = known.state not in NEVER_PLACED

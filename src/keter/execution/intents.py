@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from keter.bus.codec import encode
-from keter.domain.bets import BetState, Intent, reference_of
-from keter.domain.orders import Placement, PlaceOutcome
+from keter.domain.order_calls import Placement, PlaceOutcome
+from keter.domain.order_states import OrderState
+from keter.domain.orders import Intent
+from keter.domain.references import make_reference
 from keter.domain.signals import ApprovedSignal
 from keter.domain.trading import ExecutionMode
 from keter.domain.verdicts import Reason
 from keter.execution.price_choice import Plan
+from keter.venues.base import Capability
 
 NOT_SENT = "not_sent"  # begins the cause of a refusal that the venue never received
 # Our own reasons not to make a call that was already prepared.
@@ -37,13 +40,13 @@ class Owner:
 class Step:
     """A transition of the bet: its new state, the cause, and the reason kept with the bet."""
 
-    target: BetState
+    target: OrderState
     cause: str
     reason: str | None = None
 
 
 def make_intent(
-    approved: ApprovedSignal, owner: Owner, venue: str, intent_id: str, at: datetime
+    approved: ApprovedSignal, owner: Owner, capability: Capability, intent_id: str, at: datetime
 ) -> Intent:
     """Return the durable decision to place ``approved``, made ``at``.
 
@@ -57,7 +60,7 @@ def make_intent(
         trace_id=signal.trace_id,
         account=owner.account,
         mode=owner.mode,
-        venue=venue,
+        venue=capability.venue,
         venue_key=update.ref.key,
         event_uid=signal.event_uid,
         league=update.event.league,
@@ -65,13 +68,13 @@ def make_intent(
         away=update.event.away,
         kickoff=update.event.kickoff,
         market=update.market,
-        side=signal.side,
+        outcome=signal.outcome,
         stake_minor=approved.stake_minor,
         asked_odds=best.text,
         fair_odds=signal.fair.fair_odds,
         ev_pct=best.ev_pct,
         book=best.book,
-        reference=reference_of(intent_id),
+        reference=make_reference(intent_id, capability.reference_form),
         fence=owner.fence,
         created_at=at,
         signal=encode(approved),
@@ -87,12 +90,12 @@ def sending_evidence(plan: Plan, age_s: float) -> dict[str, object]:
 def step_after(placement: Placement) -> Step:
     """Return the step that the venue's answer leads to. What is no clear answer is UNKNOWN."""
     if placement.outcome is PlaceOutcome.SENT:
-        return Step(BetState.PENDING, "sent")
+        return Step(OrderState.OPEN, "sent")
     if placement.outcome is PlaceOutcome.UNKNOWN:
-        return Step(BetState.UNKNOWN, placement.kind, placement.kind)
+        return Step(OrderState.UNKNOWN, placement.kind, placement.kind)
     refused = placement.outcome is PlaceOutcome.REFUSED
     cause = placement.kind if refused else f"{NOT_SENT}:{placement.kind}"
-    return Step(BetState.REFUSED, cause, cause)
+    return Step(OrderState.REFUSED, cause, cause)
 
 
 def answer_evidence(placement: Placement) -> dict[str, object]:

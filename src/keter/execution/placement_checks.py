@@ -11,7 +11,7 @@ from datetime import datetime
 from keter.betting_settings import RiskSettings, RouterSettings, StakeSettings
 from keter.domain.exposure import Exposure
 from keter.domain.markets import Phase
-from keter.domain.orders import PlacementQuote
+from keter.domain.order_calls import PlacementQuote
 from keter.domain.runs import RunMark
 from keter.domain.signals import ApprovedSignal, ConfirmedSignal, check_age
 from keter.domain.verdicts import Reason, Verdict, accept, reject

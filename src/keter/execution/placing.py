@@ -25,8 +25,9 @@ from keter.bus.errors import (
     PoisonedPayloadError,
 )
 from keter.clock import Clock, Ids
-from keter.domain.bets import Bet, BetState, Intent
-from keter.domain.orders import Placement, PlaceOrder, PlaceOutcome
+from keter.domain.order_calls import Placement, PlaceOrder, PlaceOutcome
+from keter.domain.order_states import OrderState
+from keter.domain.orders import Intent, Order
 from keter.domain.signals import ApprovedSignal, check_age
 from keter.domain.verdicts import Reason, Verdict, reject
 from keter.errors import IllegalTransitionError
@@ -43,13 +44,13 @@ from keter.execution.placement_checks import PlacementFacts, PlacementLimits, re
 from keter.execution.price_choice import Plan
 from keter.execution.quoting import Quoting
 from keter.ledger import (
-    BetChanges,
     DuplicateDecisionError,
     Ledger,
+    OrderChanges,
     SelectionOpenError,
     UnstorableRowError,
 )
-from keter.venues.base import BetVenue
+from keter.venues.base import Bookmaker
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -94,7 +95,7 @@ class PlacementResult:
     """
 
     verdict: Verdict
-    bet: Bet | None
+    bet: Order | None
     # While money is or may be at the venue; also for a duplicate, whose first bet decides.
     keeps_exposure: bool
     sent: bool = False
@@ -109,7 +110,7 @@ class Placer:
     def __init__(
         self,
         owner: Owner,
-        venue: BetVenue,
+        venue: Bookmaker,
         ledger: Ledger,
         exposures: Exposures,
         conditions: ReadsConditions,
@@ -141,21 +142,21 @@ class Placer:
         # The venue was not asked for anything: this is a decision in the audit and no bet.
         if not verdict.accepted:
             return PlacementResult(verdict, None, keeps_exposure=False)
-        venue = self._venue.capability.venue
-        intent = make_intent(approved, self._owner, venue, self._ids(), self._clock.now())
+        capability = self._venue.capability
+        intent = make_intent(approved, self._owner, capability, self._ids(), self._clock.now())
         refusal = await self._commit(intent)
         if refusal is not None:
             return refusal
         verdict, plan = await self._prepared(approved, intent, lock)
         if plan is None:
-            step = Step(BetState.SKIPPED, verdict.reason.value, verdict.reason.value)
+            step = Step(OrderState.SKIPPED, verdict.reason.value, verdict.reason.value)
             bet = await self._move(intent, step, dict(verdict.numbers), fenced=True)
             return PlacementResult(verdict, bet, keeps_exposure=False)
         return await self._send(approved, intent, plan, verdict, lock)
 
     async def _commit(self, intent: Intent) -> PlacementResult | None:
         """Write the intent into the ledger; the result is one that forbids it."""
-        creation = self._ledger.intents.create(intent, worker=self._owner.worker)
+        creation = self._ledger.orders.create(intent, worker=self._owner.worker)
         try:
             await self._timed("intent_commit", creation)
         except DuplicateDecisionError as e:
@@ -176,7 +177,7 @@ class Placer:
         try:
             return await self._prepare(approved, intent, lock)
         except (ConnectionLostError, BusRefusedError, LeaseLostError):
-            step = Step(BetState.SKIPPED, "redis_lost", "redis_lost")
+            step = Step(OrderState.SKIPPED, "redis_lost", "redis_lost")
             await self._move(intent, step, {}, fenced=True)
             raise
 
@@ -191,7 +192,7 @@ class Placer:
         if quoted.plan is None:
             return quoted.verdict, None
         evidence = {"quotes": quoted.answers, **quoted.verdict.numbers}
-        await self._move(intent, Step(BetState.QUOTED, "quoted"), evidence, fenced=True)
+        await self._move(intent, Step(OrderState.QUOTED, "quoted"), evidence, fenced=True)
         verdict = await self._recheck(approved, lock)
         if not verdict.accepted:
             return verdict, None
@@ -217,7 +218,7 @@ class Placer:
         order = PlaceOrder(
             approved.signal.update.ref,
             intent.market,
-            intent.side,
+            intent.outcome,
             plan.prices,
             plan.stake_minor,
             intent.reference,
@@ -225,7 +226,7 @@ class Placer:
         age_s = (self._clock.now() - approved.approved_at).total_seconds()
         self._observe("decision_to_call", age_s)
         evidence = sending_evidence(plan, age_s)
-        await self._move(intent, Step(BetState.SENDING, "sending"), evidence, fenced=True)
+        await self._move(intent, Step(OrderState.SENDING, "sending"), evidence, fenced=True)
         stop = self._last_stop(approved, lock)
         placement = (
             Placement(PlaceOutcome.NOT_SENT, stop) if stop is not None else await self._call(order)
@@ -264,9 +265,9 @@ class Placer:
         except IllegalTransitionError as e:
             # The tracker has found the ticket already; what it found stays.
             log.info("outcome_known_already", intent_id=intent.intent_id, error=str(e))
-            bet = await self._ledger.intents.get(intent.intent_id)
+            bet = await self._ledger.orders.get(intent.intent_id)
             return PlacementResult(verdict, bet, keeps_exposure=True, sent=True)
-        if step.target is not BetState.REFUSED:
+        if step.target is not OrderState.REFUSED:
             return PlacementResult(verdict, bet, keeps_exposure=True, sent=True)
         refusal = reject(refusal_reason(placement), kind=placement.kind, code=placement.code)
         sent = placement.outcome is PlaceOutcome.REFUSED
@@ -281,15 +282,15 @@ class Placer:
 
     async def _move(
         self, intent: Intent, step: Step, evidence: Mapping[str, object], *, fenced: bool = False
-    ) -> Bet:
+    ) -> Order:
         """Write one step of the bet; a fenced one only while this owner's fence is the newest."""
-        return await self._ledger.intents.transition(
+        return await self._ledger.orders.transition(
             intent.intent_id,
             step.target,
             at=self._clock.now(),
             cause=step.cause,
             worker=self._owner.worker,
             evidence=evidence,
-            changes=BetChanges(reason=step.reason),
+            changes=OrderChanges(reason=step.reason),
             fence=self._owner.fence if fenced else None,
         )

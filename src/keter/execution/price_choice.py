@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from keter.domain.money import to_minor
-from keter.domain.orders import PlacementQuote
+from keter.domain.order_calls import PlacementQuote
 from keter.domain.signals import ApprovedSignal, Offer
 from keter.domain.verdicts import Number, Reason, Verdict, accept, reject
 from keter.execution.placement_checks import PlacementLimits

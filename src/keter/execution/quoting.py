@@ -6,12 +6,12 @@ one it quoted for. So a plan that leaves books out is quoted once more.
 
 from dataclasses import dataclass
 
-from keter.domain.orders import PlacementQuote, QuoteRequest
+from keter.domain.order_calls import PlacementQuote, QuoteRequest
 from keter.domain.signals import ApprovedSignal
 from keter.domain.verdicts import Reason, Verdict, reject
 from keter.execution.placement_checks import PlacementLimits
 from keter.execution.price_choice import Plan, all_books, beats_the_others, choose, first_books
-from keter.venues.base import BetVenue, VenueError
+from keter.venues.base import Bookmaker, VenueError
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Quoted:
 class Quoting:
     """The questions about one approved signal."""
 
-    def __init__(self, venue: BetVenue, approved: ApprovedSignal, limits: PlacementLimits) -> None:
+    def __init__(self, venue: Bookmaker, approved: ApprovedSignal, limits: PlacementLimits) -> None:
         self._venue = venue
         self._approved = approved
         self._limits = limits
@@ -57,7 +57,7 @@ class Quoting:
 
     async def _ask(self, books: tuple[str, ...]) -> tuple[Verdict, Plan | None]:
         update = self._approved.signal.update
-        request = QuoteRequest(update.ref, update.market, self._approved.signal.side, books)
+        request = QuoteRequest(update.ref, update.market, self._approved.signal.outcome, books)
         quotes = [quote for quote in await self._venue.quote(request) if quote.book in books]
         self._answers += [_facts(quote) for quote in quotes]
         self._offered = frozenset(quote.book for quote in quotes if not quote.rejected)

@@ -12,10 +12,10 @@ import msgspec
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.engine import Connection
 
-from keter.domain.bets import SETTLED, BetState
 from keter.domain.exposure import DayRisk
+from keter.domain.order_states import SETTLED, OrderState
 from keter.domain.trading import ExecutionMode
-from keter.ledger.bet_queries import MAYBE_AT_VENUE, bets_of, entries_of
+from keter.ledger.order_queries import MAYBE_AT_VENUE, entries_of, orders_of
 from keter.ledger.schema import OPEN_NOW, bets, transitions
 from keter.ledger.statements import unindexed
 from keter.ledger.sums import at_risk, read_day_risk
@@ -23,7 +23,7 @@ from keter.ledger.totals import read_bet_totals
 
 LAST_PLACEMENTS = 20
 # States of a placement that the venue has answered or that ended in doubt; SENDING is too early.
-ANSWERED = SETTLED | {BetState.PENDING, BetState.RUNNING, BetState.REFUSED, BetState.UNKNOWN}
+ANSWERED = SETTLED | {OrderState.OPEN, OrderState.FILLED, OrderState.REFUSED, OrderState.UNKNOWN}
 
 
 class ClosingLine(msgspec.Struct, frozen=True):
@@ -72,7 +72,7 @@ def read_figures(
 
     Raises ValueError if ``day`` is not an ISO date.
     """
-    ours = bets_of(mode, account)
+    ours = orders_of(mode, account)
     found = read_bet_totals(connection, mode, account)
     states: Counter[str] = Counter()
     for one in found:
@@ -83,18 +83,20 @@ def read_figures(
     return Figures(
         day=read_day_risk(connection, mode, account, day, zone),
         states=dict(states),
-        profit_minor=sum(one.pnl_minor for one in found if BetState(one.state) in SETTLED),
+        profit_minor=sum(one.pnl_minor for one in found if OrderState(one.state) in SETTLED),
         outstanding_minor=int(connection.execute(at_venue).scalar_one()),
         unknown_since=_unknown_since(connection, ours),
         placements=len(placements),
-        refused=placements.count(BetState.REFUSED.value),
+        refused=placements.count(OrderState.REFUSED.value),
         clv_bets=line.bets,
         clv_mean=line.mean,
     )
 
 
 def _unknown_since(connection: Connection, ours: ColumnElement[bool]) -> datetime | None:
-    unknown = select(bets.c.intent_id).where(ours, OPEN_NOW, bets.c.state == BetState.UNKNOWN.value)
+    unknown = select(bets.c.intent_id).where(
+        ours, OPEN_NOW, bets.c.state == OrderState.UNKNOWN.value
+    )
     entries = connection.execute(entries_of(transitions.c.intent_id.in_(unknown)))
     return min((row.at for row in entries), default=None)
 
@@ -114,7 +116,7 @@ def read_closing(
     It reads every one of these bets, so it is not for every scrape.
     """
     settled = select(bets.c.odds, bets.c.closing_fair_odds).where(
-        bets_of(mode, account),
+        orders_of(mode, account),
         bets.c.settled_at >= since,
         unindexed(bets.c.state).in_(sorted(SETTLED)),
         bets.c.closing_fair_odds.is_not(None),

@@ -42,8 +42,8 @@ class ForeignTickets:
     async def put(self, account: str, mode: ExecutionMode, ticket: Ticket, *, at: datetime) -> bool:
         """Store what the venue shows; return True if the ticket is seen for the first time."""
         selection = None
-        if ticket.market is not None and ticket.side is not None:
-            selection = ticket.market.selection_id(ticket.side)
+        if ticket.market is not None and ticket.outcome is not None:
+            selection = ticket.market.selection_id(ticket.outcome)
         key = {"account": account, "mode": mode.value, "ticket_key": ticket_key(ticket)}
         values = {
             "reference": ticket.reference,

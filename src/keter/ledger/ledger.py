@@ -8,17 +8,16 @@ from sqlalchemy import select
 from sqlalchemy.engine import URL, Connection
 
 from keter.clock import Clock
-from keter.domain.bets import Bet, BetState
 from keter.domain.days import day_of
 from keter.domain.exposure import DayRisk
+from keter.domain.order_states import OrderState
+from keter.domain.orders import Order
 from keter.domain.placements import PlacementFact
 from keter.domain.trading import ExecutionMode
 from keter.ledger import sizes, sums
 from keter.ledger.accounts import Accounts
 from keter.ledger.address import file_of, parse_url
 from keter.ledger.alerts import Alerts
-from keter.ledger.bet_queries import read_open
-from keter.ledger.bets import Intents
 from keter.ledger.commands import Commands
 from keter.ledger.database import Database, make_engine
 from keter.ledger.decisions import Decisions
@@ -27,6 +26,8 @@ from keter.ledger.figures import ClosingLine, Figures, read_closing, read_figure
 from keter.ledger.foreign_tickets import ForeignTickets
 from keter.ledger.maintenance import backup, export, integrity
 from keter.ledger.migrate import check_revision, migrate
+from keter.ledger.order_queries import read_open
+from keter.ledger.orders import Orders
 from keter.ledger.paper import PaperBook
 from keter.ledger.placements import read_placements
 from keter.ledger.results import Results
@@ -59,7 +60,7 @@ class Ledger:
         self._database = database
         self._clock = clock
         self._zone = zone
-        self.intents = Intents(database)
+        self.orders = Orders(database)
         self.decisions = Decisions(database)
         self.accounts = Accounts(database)
         self.results = Results(database)
@@ -79,7 +80,7 @@ class Ledger:
 
     async def last_results(
         self, mode: ExecutionMode, account: str | None, *, since: datetime | None = None
-    ) -> list[tuple[str, BetState]]:
+    ) -> list[tuple[str, OrderState]]:
         """Return (intent id, state) of bets settled after ``since``, newest first, 400 at most."""
         return await self._database.read(
             lambda connection: sums.read_results(connection, mode, account, since=since)
@@ -87,7 +88,7 @@ class Ledger:
 
     async def risk_picture(
         self, mode: ExecutionMode, account: str | None, day: str
-    ) -> tuple[list[Bet], DayRisk]:
+    ) -> tuple[list[Order], DayRisk]:
         """Return the open bets and the day's sums, both read at one moment.
 
         The sums are settled profit, stakes, number of bets, and the losing streak at the day's end.

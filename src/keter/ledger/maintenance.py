@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select, text
 from sqlalchemy.engine import Connection, Engine
 
-from keter.domain.bets import SETTLED
+from keter.domain.order_states import SETTLED
 from keter.errors import UnavailableError, UsageError
 from keter.extras import missing
 from keter.ledger.columns import UtcTime

@@ -7,9 +7,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, insert, select, update
 from sqlalchemy.engine import Connection, Row
 
-from keter.domain.bets import BetState
 from keter.domain.market_kinds import Outcome
 from keter.domain.markets import stored_market
+from keter.domain.order_states import OrderState
 from keter.domain.placements import PaperSums, PaperTicket
 from keter.ledger import rows
 from keter.ledger.columns import EPOCH, to_us
@@ -30,7 +30,7 @@ class PaperBook:
         await self._database.write(lambda c: c.execute(insert(paper_tickets), values))
 
     async def settle(
-        self, ticket_id: str, *, result: BetState, pnl_minor: int, at: datetime
+        self, ticket_id: str, *, result: OrderState, pnl_minor: int, at: datetime
     ) -> bool:
         """Write a ticket's result; return False if it was already settled."""
         query = update(paper_tickets).where(
@@ -129,7 +129,7 @@ def _values(ticket: PaperTicket) -> dict[str, Any]:
     return {
         **{name: getattr(ticket, name) for name in _PLAIN},
         "market_id": ticket.market.market_id,
-        "side": ticket.side.value,
+        "side": ticket.outcome.value,
         "score_home": score[0],
         "score_away": score[1],
         "result": None if ticket.result is None else ticket.result.value,
@@ -140,7 +140,7 @@ def _ticket(row: Row[Any]) -> PaperTicket:
     return PaperTicket(
         **{name: row._mapping[name] for name in _PLAIN},
         market=stored_market(row.event_uid, row.market_id),
-        side=Outcome(row.side),
+        outcome=Outcome(row.outcome),
         score_at_bet=rows.pair(row.score_home, row.score_away),
-        result=None if row.result is None else BetState(row.result),
+        result=None if row.result is None else OrderState(row.result),
     )

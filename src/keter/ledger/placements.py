@@ -6,16 +6,17 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.engine import Connection, Row
 
-from keter.domain.bets import Bet, BetState
-from keter.domain.orders import PlaceOutcome
+from keter.domain.order_calls import PlaceOutcome
+from keter.domain.order_states import OrderState
+from keter.domain.orders import Order
 from keter.domain.placements import PlacementFact
 from keter.domain.trading import ExecutionMode
 from keter.ledger import rows
-from keter.ledger.bet_queries import bets_of
+from keter.ledger.order_queries import orders_of
 from keter.ledger.schema import bets, transitions
 
 # The steps that show when a placement was sent and when the book decided.
-_STEPS = (BetState.SENDING, BetState.RUNNING, BetState.REFUSED)
+_STEPS = (OrderState.SENDING, OrderState.FILLED, OrderState.REFUSED)
 
 
 def read_placements(
@@ -25,9 +26,9 @@ def read_placements(
 
     None means the bets of all accounts.
     """
-    chosen = bets_of(mode, account) & (bets.c.created_at >= since)
+    chosen = orders_of(mode, account) & (bets.c.created_at >= since)
     found = {
-        row.intent_id: rows.to_bet(row)
+        row.intent_id: rows.to_order(row)
         for row in connection.execute(select(bets).where(chosen)).all()
     }
     query = (
@@ -43,15 +44,15 @@ def read_placements(
     return sorted((fact for fact in facts if fact is not None), key=lambda fact: fact.sent_at)
 
 
-def _fact(bet: Bet, trail: Iterable[Row[tuple[object, ...]]]) -> PlacementFact | None:
+def _fact(bet: Order, trail: Iterable[Row[tuple[object, ...]]]) -> PlacementFact | None:
     by_target: dict[str, Row[tuple[object, ...]]] = {}
     for step in trail:
         by_target.setdefault(step.target, step)
-    sending = by_target.get(BetState.SENDING)
-    decided = by_target.get(BetState.RUNNING) or by_target.get(BetState.REFUSED)
+    sending = by_target.get(OrderState.SENDING)
+    decided = by_target.get(OrderState.FILLED) or by_target.get(OrderState.REFUSED)
     if sending is None or (decided is not None and decided.cause.startswith(PlaceOutcome.NOT_SENT)):
         return None
     asked = tuple((str(book), str(text)) for book, text in sending.evidence.get("prices", ()))
     return PlacementFact(
-        bet, asked, sending.at, decided.at if decided else None, bet.state is BetState.REFUSED
+        bet, asked, sending.at, decided.at if decided else None, bet.state is OrderState.REFUSED
     )

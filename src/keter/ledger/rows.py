@@ -4,9 +4,10 @@ from typing import Any
 
 from sqlalchemy.engine import Row
 
-from keter.domain.bets import Bet, BetState, Intent, Transition
 from keter.domain.market_kinds import Outcome
 from keter.domain.markets import stored_market
+from keter.domain.order_states import OrderState
+from keter.domain.orders import Intent, Order, Transition
 from keter.domain.trading import ExecutionMode
 
 _INTENT_PLAIN = (
@@ -48,24 +49,24 @@ def pair(first: int | None, second: int | None) -> tuple[int, int] | None:
     return None if first is None or second is None else (first, second)
 
 
-def to_bet(row: Row[Any]) -> Bet:
+def to_order(row: Row[Any]) -> Order:
     values = row._mapping
     intent = Intent(
         **{name: values[name] for name in _INTENT_PLAIN},
         mode=ExecutionMode(row.mode),
         market=stored_market(row.event_uid, row.market_id),
-        side=Outcome(row.side),
+        outcome=Outcome(row.outcome),
         book=row.asked_book,
     )
-    return Bet(
+    return Order(
         intent=intent,
-        state=BetState(row.state),
+        state=OrderState(row.state),
         score_at_bet=pair(row.score_home, row.score_away),
         **{name: values[name] for name in _BET_PLAIN},
     )
 
 
-def from_bet(bet: Bet) -> dict[str, Any]:
+def from_order(bet: Order) -> dict[str, Any]:
     intent = bet.intent
     score = bet.score_at_bet or (None, None)
     return {
@@ -73,7 +74,7 @@ def from_bet(bet: Bet) -> dict[str, Any]:
         **{name: getattr(bet, name) for name in _BET_PLAIN},
         "mode": intent.mode.value,
         "market_id": intent.market.market_id,
-        "side": intent.side.value,
+        "side": intent.outcome.value,
         "selection_id": intent.selection_id,
         "asked_book": intent.book,
         "state": bet.state.value,
@@ -83,9 +84,9 @@ def from_bet(bet: Bet) -> dict[str, Any]:
 
 
 def to_transition(row: Row[Any]) -> Transition:
-    source = None if row.source is None else BetState(row.source)
+    source = None if row.source is None else OrderState(row.source)
     return Transition(
-        row.intent_id, source, BetState(row.target), row.at, row.cause, row.worker, row.evidence
+        row.intent_id, source, OrderState(row.target), row.at, row.cause, row.worker, row.evidence
     )
 
 

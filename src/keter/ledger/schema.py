@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 
 from keter.domain.accounts import LONGEST_ACCOUNT
-from keter.domain.bets import OPEN, BetState
+from keter.domain.order_states import NOT_FINAL, OrderState
 from keter.domain.tickets import TicketStatus
 from keter.domain.trading import ExecutionMode
 from keter.ledger.columns import JsonText, PackedJson, RowId, UtcTime
@@ -46,7 +46,7 @@ metadata = MetaData(
 )
 
 
-OPEN_CONDITION = f"state IN ({words(OPEN)})"
+OPEN_CONDITION = f"state IN ({words(NOT_FINAL)})"
 _OPEN_TICKET = [TicketStatus.PENDING, TicketStatus.RUNNING]
 TICKET_OPEN_CONDITION = f"status IN ({words(_OPEN_TICKET)})"
 WAITING_CONDITION = {
@@ -96,7 +96,7 @@ bets = Table(
     Column("closing_fair_odds", Float),
     CheckConstraint("stake_minor > 0", name="stake_positive"),
     CheckConstraint("placed_stake_minor >= 0", name="placed_not_negative"),
-    CheckConstraint(f"state IN ({words(BetState)})", name="state_known"),
+    CheckConstraint(f"state IN ({words(OrderState)})", name="state_known"),
     CheckConstraint(f"mode IN ({words(ExecutionMode)})", name="mode_known"),
     Index("ix_bets_mode_account_state_created_at", "mode", "account", "state", "created_at"),
     Index("ix_bets_mode_account_created_at", "mode", "account", "created_at"),
@@ -121,7 +121,7 @@ Index(
     postgresql_where=text(OPEN_CONDITION),
 )
 
-OPEN_NOW = written_out(bets.c.state, OPEN)
+OPEN_NOW = written_out(bets.c.state, NOT_FINAL)
 
 # Every step of a bet's life. A row with equal source and target is a correction without a step.
 transitions = Table(

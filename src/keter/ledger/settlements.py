@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import insert, select
 from sqlalchemy.engine import Row
 
-from keter.domain.bets import BetState
+from keter.domain.order_states import OrderState
 from keter.ledger.database import Database
 from keter.ledger.schema import settlements
 
@@ -20,9 +20,9 @@ class SettlementRow(msgspec.Struct, frozen=True):
 
     intent_id: str
     at: datetime
-    venue_state: BetState
+    venue_state: OrderState
     venue_pnl_minor: int
-    own_state: BetState | None
+    own_state: OrderState | None
     own_pnl_minor: int | None
     agrees: bool | None
     evidence: dict[str, object] = {}
@@ -53,5 +53,5 @@ class Settlements:
 
 def _settlement(row: Row[Any]) -> SettlementRow:
     values = {name: row._mapping[name] for name in SettlementRow.__struct_fields__}
-    own = None if row.own_state is None else BetState(row.own_state)
-    return SettlementRow(**{**values, "venue_state": BetState(row.venue_state), "own_state": own})
+    own = None if row.own_state is None else OrderState(row.own_state)
+    return SettlementRow(**{**values, "venue_state": OrderState(row.venue_state), "own_state": own})

@@ -9,12 +9,12 @@ import msgspec
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.engine import Connection
 
-from keter.domain.bets import SETTLED, BetState
 from keter.domain.days import day_bounds
 from keter.domain.exposure import DayRisk
+from keter.domain.order_states import SETTLED, OrderState
 from keter.domain.streaks import LOSSES, WINS, losing_streak
 from keter.domain.trading import ExecutionMode
-from keter.ledger.bet_queries import MAYBE_AT_VENUE, STAKED, bets_of, state_names
+from keter.ledger.order_queries import MAYBE_AT_VENUE, STAKED, orders_of, state_names
 from keter.ledger.schema import OPEN_NOW, bets
 from keter.ledger.statements import unindexed
 
@@ -53,7 +53,7 @@ def at_risk() -> ColumnElement[int]:
     )
 
 
-def _in_states(states: frozenset[BetState]) -> ColumnElement[bool]:
+def _in_states(states: frozenset[OrderState]) -> ColumnElement[bool]:
     # It stands beside a condition of time, whose index is the best.
     return unindexed(bets.c.state).in_(state_names(states))
 
@@ -66,7 +66,7 @@ def read_day_risk(
     Raises ValueError if ``day`` is not an ISO date.
     """
     start, end = day_bounds(day, zone)
-    ours = bets_of(mode, account)
+    ours = orders_of(mode, account)
     settled = (bets.c.settled_at >= start) & (bets.c.settled_at < end) & _in_states(SETTLED)
     made = (bets.c.created_at >= start) & (bets.c.created_at < end) & _in_states(STAKED)
     pnl = connection.execute(
@@ -84,20 +84,20 @@ def read_results(
     *,
     end: datetime | None = None,
     since: datetime | None = None,
-) -> list[tuple[str, BetState]]:
+) -> list[tuple[str, OrderState]]:
     """Return (intent id, state) of bets settled before ``end`` and after ``since``.
 
     The newest come first, ``_LONGEST_STREAK`` of them at most.
     """
     query = select(bets.c.intent_id, bets.c.state).where(
-        bets_of(mode, account), _in_states(SETTLED)
+        orders_of(mode, account), _in_states(SETTLED)
     )
     if end is not None:
         query = query.where(bets.c.settled_at < end)
     if since is not None:
         query = query.where(bets.c.settled_at > since)
     query = query.order_by(bets.c.settled_at.desc(), bets.c.intent_id.desc()).limit(_LONGEST_STREAK)
-    return [(intent_id, BetState(state)) for intent_id, state in connection.execute(query)]
+    return [(intent_id, OrderState(state)) for intent_id, state in connection.execute(query)]
 
 
 def read_summary(
@@ -105,13 +105,13 @@ def read_summary(
 ) -> MoneySummary:
     """Return the sums of a betting day. Raises ValueError if ``day`` is not an ISO date."""
     start, end = day_bounds(day, zone)
-    ours = bets_of(mode, account)
+    ours = orders_of(mode, account)
     risk = read_day_risk(connection, mode, account, day, zone)
     settled = (bets.c.settled_at >= start) & (bets.c.settled_at < end)
     ended = _counts(connection, ours & settled & _in_states(SETTLED))
     made = _counts(connection, ours & (bets.c.created_at >= start) & (bets.c.created_at < end))
     outstanding, count = _open_stakes(connection, ours, MAYBE_AT_VENUE)
-    unknown_stake, unknown = _open_stakes(connection, ours, frozenset({BetState.UNKNOWN}))
+    unknown_stake, unknown = _open_stakes(connection, ours, frozenset({OrderState.UNKNOWN}))
     return MoneySummary(
         day=day,
         pnl_minor=risk.pnl_minor,
@@ -128,7 +128,7 @@ def read_summary(
 
 
 def _open_stakes(
-    connection: Connection, ours: ColumnElement[bool], states: frozenset[BetState]
+    connection: Connection, ours: ColumnElement[bool], states: frozenset[OrderState]
 ) -> tuple[int, int]:
     """Return the stakes and the number of our open bets in these states."""
     query = select(at_risk(), func.count()).where(
@@ -150,7 +150,7 @@ def read_pnl(
 ) -> list[tuple[datetime, int]]:
     """Return (time, profit in minor units) of the bets settled since ``since``, oldest first."""
     query = select(bets.c.settled_at, bets.c.pnl_minor).where(
-        bets_of(mode, account), bets.c.settled_at >= since, _in_states(SETTLED)
+        orders_of(mode, account), bets.c.settled_at >= since, _in_states(SETTLED)
     )
     found = connection.execute(query.order_by(bets.c.settled_at, bets.c.intent_id))
     return [(settled_at, pnl_minor or 0) for settled_at, pnl_minor in found]

@@ -10,7 +10,7 @@ from prometheus_client.core import Metric
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector
 
-from keter.domain.bets import BetState
+from keter.domain.order_states import OrderState
 from keter.ledger import Figures
 from keter.metrics.bus_families import put_account_bus, put_bus
 from keter.metrics.exposition import Page, age_s, money, timestamp
@@ -89,7 +89,7 @@ def _put_figures(page: Page, figures: Figures, of: tuple[str, str], at: datetime
     page.put("day_staked", money(figures.day.staked_minor), *of)
     page.put("day_bets", figures.day.bets, *of)
     page.put("losing_streak", figures.day.streak, *of)
-    for state in BetState:
+    for state in OrderState:
         page.put("bets", figures.states.get(state.value, 0), *of, state.value)
     page.put("unknown_oldest_seconds", age_s(figures.unknown_since or at, at), *of)
     page.put("recent_placements", figures.placements, *of)

@@ -22,7 +22,7 @@ from keter.venues.asianodds.selections import IntendedOf
 from keter.venues.asianodds.session_hosts import SessionHosts
 from keter.venues.asianodds.stores import Session
 from keter.venues.asianodds.transport import Transport
-from keter.venues.base import BetVenue, PriceSource
+from keter.venues.base import Bookmaker, PriceSource
 from keter.venues.paper.gateway import PaperAccount, PaperGateway
 from keter.venues.paper.stores import PaperLedger
 
@@ -36,7 +36,7 @@ def open_bet_venue(
     *,
     intended: IntendedOf | None = None,
     rng: random.Random | None = None,
-) -> BetVenue:
+) -> Bookmaker:
     """Return the account's venue in LIVE, else the paper gateway around it; close it.
 
     Nothing is sent before the first call. The session belongs to the ingest process: this side

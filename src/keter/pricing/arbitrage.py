@@ -150,7 +150,7 @@ def back_lay(
 class TotalsLeg(NamedTuple):
     """A stake on over or under a total."""
 
-    side: Outcome
+    outcome: Outcome
     line: str
     odds: OddsValue
     stake: OddsValue
@@ -187,5 +187,5 @@ def middle(
 
 def _totals_profit(leg: TotalsLeg, total: int) -> Fraction:
     market = Market(FULL_TIME, MarketKind.OVER_UNDER, parse_line(leg.line))
-    halves = result_halves(market, leg.side, total, 0)
+    halves = result_halves(market, leg.outcome, total, 0)
     return exact(leg.stake) * unit_profit(halves, str(to_decimal(leg.odds, "decimal")))

@@ -46,7 +46,7 @@ class LineStake(NamedTuple):
     """
 
     market: Market
-    side: Outcome
+    outcome: Outcome
     odds: OddsValue
     stake: OddsValue
     start: Pair = (0, 0)
@@ -105,7 +105,7 @@ def score_pnl(bets: Sequence[LineStake], goals: int = GRID_GOALS) -> dict[Pair, 
             (
                 stake
                 * unit_profit(
-                    result_halves(bet.market, bet.side, home, away, start=bet.start), odds
+                    result_halves(bet.market, bet.outcome, home, away, start=bet.start), odds
                 )
                 for bet, stake, odds in stakes
             ),

@@ -85,16 +85,16 @@ def score_grid(model: GoalModel, size: int | None = None) -> list[list[float]]:
     return [[p / total for p in row] for row in grid]
 
 
-def chances(model: GoalModel, market: Market, side: Outcome) -> Chances:
+def chances(model: GoalModel, market: Market, outcome: Outcome) -> Chances:
     """Return the chances of a bet's five results under the model. Raises as ``score_grid``."""
-    return grid_chances(tuple(map(tuple, score_grid(model))), market, side)
+    return grid_chances(tuple(map(tuple, score_grid(model))), market, outcome)
 
 
-def grid_chances(grid: tuple[tuple[float, ...], ...], market: Market, side: Outcome) -> Chances:
+def grid_chances(grid: tuple[tuple[float, ...], ...], market: Market, outcome: Outcome) -> Chances:
     """Return the chances of a bet's five results over a grid of scores, settled as by a venue."""
     masses = [0.0] * 5
     for (home, away), p in representative_scores(grid, market.family).items():
-        masses[2 - result_halves(market, side, home, away)] += p
+        masses[2 - result_halves(market, outcome, home, away)] += p
     return Chances(*masses)
 
 
@@ -117,8 +117,8 @@ def representative_scores(
 def home_draw_away(model: GoalModel) -> tuple[float, float, float]:
     """Return the probabilities of home win, draw and away win. Raises as ``score_grid``."""
     market = Market(FULL_TIME, MarketKind.ONE_X_TWO, None)
-    sides = tuple(chances(model, market, side).win for side in market.sides)
-    return sides[0], sides[1], sides[2]
+    outcomes = tuple(chances(model, market, outcome).win for outcome in market.outcomes)
+    return outcomes[0], outcomes[1], outcomes[2]
 
 
 def margin_p(model: GoalModel, margin: int) -> float:
@@ -174,7 +174,7 @@ def _win_chances(lam: float, mu: float) -> tuple[float, float, float, float, flo
     return home_wins, 1 - home_wins - draw, draw, home_by_one, away_by_one
 
 
-def total_chances(mean: float, line_q: int, side: Outcome = Outcome.OVER) -> Chances:
+def total_chances(mean: float, line_q: int, outcome: Outcome = Outcome.OVER) -> Chances:
     """Return the chances of a totals bet's five results.
 
     The goals of both sides together are Poisson with ``mean``.
@@ -183,7 +183,7 @@ def total_chances(mean: float, line_q: int, side: Outcome = Outcome.OVER) -> Cha
     market = Market(FULL_TIME, MarketKind.OVER_UNDER, line_q)
     masses = [0.0] * 5
     for total, p in enumerate(row):
-        masses[2 - result_halves(market, side, total, 0)] += p
+        masses[2 - result_halves(market, outcome, total, 0)] += p
     return Chances(*masses)
 
 

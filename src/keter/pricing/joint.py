@@ -26,7 +26,7 @@ class LineBet(NamedTuple):
     """A selection at decimal odds."""
 
     market: Market
-    side: Outcome
+    outcome: Outcome
     odds: float
 
 
@@ -137,7 +137,7 @@ def _returns(bet: LineBet, size: int) -> Array:
     goals = range(size)
     return np.array(
         [
-            profits[result_halves(bet.market, bet.side, home, away)]
+            profits[result_halves(bet.market, bet.outcome, home, away)]
             for home in goals
             for away in goals
         ]

@@ -25,7 +25,7 @@ LEVEL_RHO, LEVEL_LINE_Q = -0.08, 2
 
 
 def handicap_chances(
-    home: float, draw: float, away: float, line_q: int, side: Outcome = Outcome.HOME
+    home: float, draw: float, away: float, line_q: int, outcome: Outcome = Outcome.HOME
 ) -> Chances:
     """Return the chances of a handicap bet's five results from the fair 1X2.
 
@@ -33,7 +33,7 @@ def handicap_chances(
     two wins. Raises NoSolutionError beyond that, InvalidOddsError for impossible probabilities.
     """
     Chances.of({"win": home, "push": draw, "loss": away})
-    if side == Outcome.AWAY:
+    if outcome == Outcome.AWAY:
         home, away, line_q = away, home, -line_q
     exact = {
         -2: Chances(home, loss=draw + away),

@@ -128,15 +128,15 @@ class Priced(msgspec.Struct, frozen=True, gc=False):
     action: float
     effective_p: tuple[float, ...]
 
-    def masses(self, side: int) -> tuple[float, float]:
+    def masses(self, outcome: int) -> tuple[float, float]:
         """Return W and X of a side."""
-        return self.win_mass(side), self.loss_mass(side)
+        return self.win_mass(outcome), self.loss_mass(outcome)
 
-    def win_mass(self, side: int) -> float:
-        return self.action * self.effective_p[side]
+    def win_mass(self, outcome: int) -> float:
+        return self.action * self.effective_p[outcome]
 
-    def loss_mass(self, side: int) -> float:
-        return self.action * (1 - self.effective_p[side])
+    def loss_mass(self, outcome: int) -> float:
+        return self.action * (1 - self.effective_p[outcome])
 
 
 @lru_cache(maxsize=8192)

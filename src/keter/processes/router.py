@@ -35,7 +35,7 @@ from keter.risk.permission import Permission
 from keter.settings import Settings
 from keter.strategies.value.recheck import recheck_price
 from keter.system.tasks import end_tasks, sleep
-from keter.venues.base import BetVenue
+from keter.venues.base import Bookmaker
 
 
 async def run(context: Context) -> None:
@@ -49,7 +49,7 @@ async def run(context: Context) -> None:
         await ledger.aclose()
 
 
-async def route(context: Context, ledger: Ledger, venue: BetVenue) -> None:
+async def route(context: Context, ledger: Ledger, venue: Bookmaker) -> None:
     """Own the account whenever the lease is ours.
 
     An ownership begins anew whenever the lease or the ledger was lost.
@@ -92,7 +92,7 @@ class Router:
         self,
         context: Context,
         ledger: Ledger,
-        venue: BetVenue,
+        venue: Bookmaker,
         account: str,
         *,
         leading: Callable[[], Awaitable[bool]],

@@ -21,7 +21,7 @@ from keter.risk.restore import results_since_pause
 from keter.settings import Settings
 from keter.strategies.value.edge import evaluate
 from keter.strategies.value.validation import validate
-from keter.venues.base import BetVenue
+from keter.venues.base import Bookmaker
 
 TICK_S = 0.5
 
@@ -46,7 +46,7 @@ async def run(context: Context) -> None:
 
 
 async def track(
-    context: Context, ledger: Ledger, venue: BetVenue, selections: KnownSelections
+    context: Context, ledger: Ledger, venue: Bookmaker, selections: KnownSelections
 ) -> None:
     """Work while the tracker's lease is ours."""
 
@@ -60,7 +60,7 @@ class Tracker:
     """Makes passes until asked to stop."""
 
     def __init__(
-        self, context: Context, ledger: Ledger, venue: BetVenue, selections: KnownSelections
+        self, context: Context, ledger: Ledger, venue: Bookmaker, selections: KnownSelections
     ) -> None:
         self._context = context
         settings = context.settings
@@ -97,5 +97,5 @@ def _fair_odds(
     """Return the sharp books' fair odds of one outcome; None without a consensus."""
     _, market = validate(update, settings.validation, at)
     judgements = evaluate(market, settings.edge, at) if market is not None else []
-    fair = next((one.fair for one in judgements if one.side is outcome), None)
+    fair = next((one.fair for one in judgements if one.outcome is outcome), None)
     return fair.odds if fair is not None else None

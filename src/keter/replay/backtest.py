@@ -15,11 +15,11 @@ from decimal import Decimal
 from pathlib import Path
 
 from keter.betting_settings import RiskSettings, StakeSettings
-from keter.domain.bets import SETTLED
 from keter.domain.days import day_of
 from keter.domain.market_kinds import MarketKind, Outcome
 from keter.domain.markets import Event, Market, Phase
 from keter.domain.money import to_minor
+from keter.domain.order_states import SETTLED
 from keter.domain.quotes import BookPrices, MarketUpdate, VenueRef
 from keter.domain.signals import ConfirmedSignal, ValidatedMarket
 from keter.domain.sports import FOOTBALL
@@ -124,12 +124,12 @@ def _bet_on(fixture: Fixture, market: Market, rules: Rules, result: Backtest) ->
     validated = _validated(fixture, market, rules)
     if validated is None:
         return
-    for side, verdict, _, signal in evaluate(validated, rules.edge, validated.validated_at):
+    for outcome, verdict, _, signal in evaluate(validated, rules.edge, validated.validated_at):
         result.above_ceiling += verdict.reason is Reason.EV_TOO_HIGH
         if signal is not None:
             stake = stake_for(signal, RiskLimits(rules.risk, rules.stake))
             if stake >= max(to_minor(rules.stake.min_stake), 1):
-                result.bets.append(_record(fixture, side, signal, stake, rules))
+                result.bets.append(_record(fixture, outcome, signal, stake, rules))
 
 
 def _validated(fixture: Fixture, market: Market, rules: Rules) -> ValidatedMarket | None:
@@ -167,12 +167,12 @@ def _validated(fixture: Fixture, market: Market, rules: Rules) -> ValidatedMarke
 
 
 def _record(
-    fixture: Fixture, side: Outcome, signal: ConfirmedSignal, stake: int, rules: Rules
+    fixture: Fixture, outcome: Outcome, signal: ConfirmedSignal, stake: int, rules: Rules
 ) -> BetRecord:
     market, best = signal.update.market, signal.offers[0]
-    outcome = settle_sport(
+    settled = settle_sport(
         market,
-        side,
+        outcome,
         FootballScore(fixture.goals),
         odds=Decimal(best.text),
         stake_minor=stake,
@@ -188,24 +188,26 @@ def _record(
         selection_id=signal.selection_id,
         odds=best.odds,
         stake_minor=stake,
-        pnl_minor=outcome.profit_minor,
-        state=outcome.state.value if outcome.state in SETTLED else "",
+        pnl_minor=settled.profit_minor,
+        state=settled.state.value if settled.state in SETTLED else "",
         ev_pct=best.ev_pct,
         fair_p=signal.fair.effective_p,
-        closing_p=_closing_p(fixture, market, side, rules.edge),
-        modelled_p=_modelled_p(fixture, market, side, rules.edge),
+        closing_p=_closing_p(fixture, market, outcome, rules.edge),
+        modelled_p=_modelled_p(fixture, market, outcome, rules.edge),
         placed_at=fixture.kickoff - _BEFORE_KICKOFF,
         kickoff=fixture.kickoff,
     )
 
 
-def _closing_p(fixture: Fixture, market: Market, side: Outcome, edge: EdgeSettings) -> float | None:
+def _closing_p(
+    fixture: Fixture, market: Market, outcome: Outcome, edge: EdgeSettings
+) -> float | None:
     """Return Pinnacle's closing probability of the selection, or None without a close.
 
     The close must be of the bet's own line.
     """
     p = _close(fixture, market, edge)
-    return None if p is None else p[market.sides.index(side)]
+    return None if p is None else p[market.outcomes.index(outcome)]
 
 
 def _close(fixture: Fixture, market: Market, edge: EdgeSettings) -> tuple[float, ...] | None:
@@ -220,7 +222,7 @@ def _close(fixture: Fixture, market: Market, edge: EdgeSettings) -> tuple[float,
 
 
 def _modelled_p(
-    fixture: Fixture, market: Market, side: Outcome, edge: EdgeSettings
+    fixture: Fixture, market: Market, outcome: Outcome, edge: EdgeSettings
 ) -> float | None:
     """Return Pinnacle's close of another handicap line, moved to the bet's line.
 
@@ -240,4 +242,4 @@ def _modelled_p(
         )
     except PricingError:
         return None
-    return p_home if side is Outcome.HOME else 1 - p_home
+    return p_home if outcome is Outcome.HOME else 1 - p_home

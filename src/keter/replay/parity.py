@@ -124,7 +124,7 @@ def _profit(fact: PlacementFact, odds: str, score: MatchScore | None) -> int:
     bet = fact.bet
     return settle_sport(
         bet.intent.market,
-        bet.intent.side,
+        bet.intent.outcome,
         score,
         score_at_bet=bet.score_at_bet,
         odds=Decimal(odds),

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from keter.domain.bets import SETTLED, BetState
+from keter.domain.order_states import SETTLED, OrderState
 from keter.domain.streaks import LOSSES, WINS
 from keter.pricing.analytics import calibration, clustered_ratio, mean_t, scores
 from keter.replay.records import BetRecord
@@ -229,8 +229,8 @@ def _ratio(
 
 def _forecasts(bets: Iterable[BetRecord]) -> tuple[list[float], list[bool]]:
     """Return fair probability and result of the bets that were wholly won or lost."""
-    decided = [bet for bet in bets if bet.state in {BetState.WON, BetState.LOST}]
-    return [bet.fair_p for bet in decided], [bet.state == BetState.WON for bet in decided]
+    decided = [bet for bet in bets if bet.state in {OrderState.WON, OrderState.LOST}]
+    return [bet.fair_p for bet in decided], [bet.state == OrderState.WON for bet in decided]
 
 
 def _calibration(p: Sequence[float], won: Sequence[bool]) -> tuple[Bin, ...]:

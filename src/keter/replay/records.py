@@ -5,8 +5,9 @@ from datetime import datetime, tzinfo
 
 import msgspec
 
-from keter.domain.bets import FINAL, SETTLED, Bet
 from keter.domain.days import day_of
+from keter.domain.order_states import FINAL, SETTLED
+from keter.domain.orders import Order
 
 
 class BetRecord(msgspec.Struct, frozen=True):
@@ -52,7 +53,7 @@ class BetRecord(msgspec.Struct, frozen=True):
         return None if self.modelled_p is None else self.odds * self.modelled_p - 1
 
 
-def records_of(bets: Iterable[Bet], zone: tzinfo) -> list[BetRecord]:
+def records_of(bets: Iterable[Order], zone: tzinfo) -> list[BetRecord]:
     """Return the records of bets that were placed, with betting days in ``zone``.
 
     Skipped and refused bets are left out, and open ones without a placed stake.
@@ -60,11 +61,11 @@ def records_of(bets: Iterable[Bet], zone: tzinfo) -> list[BetRecord]:
     return [
         _record(bet, zone)
         for bet in bets
-        if bet.state in SETTLED or (bet.state not in FINAL and bet.placed_stake_minor)
+        if bet.state in SETTLED or (bet.state not in FINAL and bet.standing_minor)
     ]
 
 
-def _record(bet: Bet, zone: tzinfo) -> BetRecord:
+def _record(bet: Order, zone: tzinfo) -> BetRecord:
     intent = bet.intent
     return BetRecord(
         bet_id=intent.intent_id,
@@ -76,7 +77,7 @@ def _record(bet: Bet, zone: tzinfo) -> BetRecord:
         kind=intent.market.kind,
         selection_id=intent.selection_id,
         odds=float(bet.odds or intent.asked_odds),
-        stake_minor=bet.placed_stake_minor,
+        stake_minor=bet.standing_minor,
         pnl_minor=bet.pnl_minor if bet.state in SETTLED else None,
         state=bet.state.value,
         ev_pct=intent.ev_pct,

@@ -109,13 +109,13 @@ class Replayer:
         judgements = evaluate(market, self._settings.edge, now, before, others)
         self._note_close(market, judgements)
         self._note_waits(key, judgements, before, now)
-        for side, verdict, _, signal in judgements:
+        for outcome, verdict, _, signal in judgements:
             self.counts[f"edge:{verdict.reason.value}"] += 1
             if verdict.reason in AUDITED:
                 details = _details(signal) or {
-                    "evidence": evidence(market, self._settings.edge, now, side, others)
+                    "evidence": evidence(market, self._settings.edge, now, outcome, others)
                 }
-                yield self._decision("edge", market.update, side, verdict, now, details)
+                yield self._decision("edge", market.update, outcome, verdict, now, details)
             if signal is not None:
                 signals.append(signal)
 
@@ -149,7 +149,7 @@ class Replayer:
             self._due_at[signal.event_uid, signal.update.market] = self.book.cooldown_ends(
                 signal, verdict.reason, now
             )
-        return self._decision("guard", signal.update, signal.side, verdict, now, {})
+        return self._decision("guard", signal.update, signal.outcome, verdict, now, {})
 
     def _validated(self, key: tuple[str, Market], now: datetime) -> ValidatedMarket | None:
         prices = self._markets.get(key)
@@ -206,19 +206,19 @@ class Replayer:
             return
         for one in judgements:
             if one.fair is not None and not one.fair.steps_moved:
-                selection_id = update.market.selection_id(one.side)
+                selection_id = update.market.selection_id(one.outcome)
                 self.closing[update.event.event_uid, selection_id] = 1 / one.fair.odds
 
     def _decision(
         self,
         stage: str,
         update: MarketUpdate,
-        side: Outcome,
+        outcome: Outcome,
         verdict: Verdict,
         now: datetime,
         details: dict[str, object],
     ) -> Decision:
-        selection_id = update.market.selection_id(side)
+        selection_id = update.market.selection_id(outcome)
         return Decision(
             update.trace_id,
             stage,

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from keter.domain.bets import BetState
 from keter.domain.days import day_of
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
 from keter.domain.feed import EventScore
 from keter.domain.markets import Phase
 from keter.domain.money import to_minor
+from keter.domain.order_states import OrderState
 from keter.domain.signals import ConfirmedSignal
 from keter.domain.sports_settlement import settle_sport
 from keter.domain.verdicts import Reason, accept, reject
@@ -29,7 +29,7 @@ class _Placed:
 
     def __init__(self, signal: ConfirmedSignal, exposure: Exposure) -> None:
         self.signal, self.exposure = signal, exposure
-        self.state = BetState.RUNNING
+        self.state = OrderState.FILLED
         self.pnl_minor: int | None = None
 
 
@@ -88,7 +88,7 @@ class SimulatedBook:
             event_uid=signal.event_uid,
             league=update.event.league,
             market=update.market,
-            side=signal.side,
+            outcome=signal.outcome,
             stake_minor=stake_minor,
             odds=best.text,
             status=ExposureStatus.BET,
@@ -142,12 +142,12 @@ class SimulatedBook:
     def _settle_one(self, bet: _Placed, score: EventScore, now: datetime) -> None:
         exposure = bet.exposure
         assert exposure.market is not None  # noqa: S101 - a replay has no foreign bets
-        assert exposure.side is not None  # noqa: S101 - a replay has no foreign bets
+        assert exposure.outcome is not None  # noqa: S101 - a replay has no foreign bets
         final = score.final(exposure.market.of)
         assert final is not None  # noqa: S101 - ``settle`` has looked
         result = settle_sport(
             exposure.market,
-            exposure.side,
+            exposure.outcome,
             final,
             score_at_bet=exposure.score_at_bet,
             odds=Decimal(exposure.odds),

@@ -14,11 +14,11 @@ from keter.bus.state.accounts import read_accounts
 from keter.bus.state.cooldowns import cooling
 from keter.bus.state.risk_state import RiskState
 from keter.context import Context
-from keter.domain.bets import SETTLED
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus, open_stake
+from keter.domain.order_states import SETTLED
 from keter.domain.signals import ApprovedSignal, ConfirmedSignal, check_age
 from keter.domain.verdicts import Reason, Verdict, reject
-from keter.ledger import BetFilter, Ledger
+from keter.ledger import Ledger, OrderFilter
 from keter.risk.book_keeper import BookKeeper
 from keter.risk.gate import Assessment, RiskContext, assess
 from keter.risk.permission import Permission
@@ -114,10 +114,10 @@ class Approvals:
         """Return how many settled bets the event has, at most MAX_BETS_PER_EVENT."""
         limit = self._context.settings.risk.max_bets_per_event
         account = self._context.account
-        bets = BetFilter(
+        bets = OrderFilter(
             mode=account.mode, account=account.key, event_uid=event_uid, states=SETTLED
         )
-        return len(await self._ledger.intents.list_bets(bets, limit=limit))
+        return len(await self._ledger.orders.list_orders(bets, limit=limit))
 
     async def _cooling(
         self, signal: ConfirmedSignal, exposures: tuple[Exposure, ...]

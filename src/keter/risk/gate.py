@@ -210,7 +210,11 @@ def chances_of(signal: ConfirmedSignal) -> Chances:
     win, loss, line_q = signal.fair.win_mass, signal.fair.loss_mass, signal.update.market.line_q
     missing = max(1 - win - loss, 0.0)
     own_line_q = (
-        0 if line_q is None else line_q if signal.side in {Outcome.HOME, Outcome.UNDER} else -line_q
+        0
+        if line_q is None
+        else line_q
+        if signal.outcome in {Outcome.HOME, Outcome.UNDER}
+        else -line_q
     )
     # Lines like +0.25 and -0.75: the goal in between wins half of the stake.
     if own_line_q % 4 == 1 and win > missing:
@@ -229,7 +233,7 @@ def as_exposure(signal: ConfirmedSignal, stake: int, decision_id: str = "") -> E
         event_uid=signal.event_uid,
         league=update.event.league,
         market=update.market,
-        side=signal.side,
+        outcome=signal.outcome,
         stake_minor=stake,
         odds=signal.offers[0].text,
         status=ExposureStatus.RESERVED,

@@ -61,9 +61,7 @@ class LedgerWatch:
             for one in book.exposures
             if one.status is ExposureStatus.BET and not one.decision_id.startswith(FOREIGN_PREFIX)
         ]
-        return sum(
-            [await self._ledger.intents.by_decision(bet.decision_id) is None for bet in bets]
-        )
+        return sum([await self._ledger.orders.by_decision(bet.decision_id) is None for bet in bets])
 
     async def _replaced(self, why: str) -> None:
         """Disarm LIVE, raise the alert and write the disarming to the ledger."""

@@ -11,10 +11,11 @@ from keter.bus.locks import Held
 from keter.bus.state.risk import AccountDay, RiskBook, rebuild_book
 from keter.bus.state.risk_state import RiskState
 from keter.context import Context
-from keter.domain.bets import NOT_SENT, Bet
 from keter.domain.exposure import FOREIGN_PREFIX, DayRisk, Exposure, exposure_of
+from keter.domain.order_states import NOT_SENT
+from keter.domain.orders import Order
 from keter.domain.streaks import losing_streak
-from keter.ledger import BetFilter, Ledger
+from keter.ledger import Ledger, OrderFilter
 from keter.risk.restore import results_since_pause
 
 # How often the ledger is read anew because the book has changed meanwhile.
@@ -24,7 +25,7 @@ TRIES = 5
 class _AccountBook(NamedTuple):
     """What the ledger knows of one account: open bets, its day, and stakes that the day counts."""
 
-    bets: list[Bet]
+    bets: list[Order]
     day: AccountDay
     booked: dict[str, int]
 
@@ -119,8 +120,8 @@ class BookRebuilder:
         for account, own in self._accounts.items():
             risk = own.settings.risk
             since = self._context.clock.now() - timedelta(seconds=risk.throttle_window_s)
-            lately = await self._ledger.intents.list_bets(
-                BetFilter(mode=own.account.mode, account=account, since=since),
+            lately = await self._ledger.orders.list_orders(
+                OrderFilter(mode=own.account.mode, account=account, since=since),
                 limit=risk.throttle_bets,
             )
             for bet in lately:
@@ -138,7 +139,7 @@ class BookRebuilder:
         return min(day.streak, losing_streak(state for _, state in results))
 
 
-def with_begun(day: DayRisk, todays: Sequence[Bet]) -> tuple[DayRisk, dict[str, int]]:
+def with_begun(day: DayRisk, todays: Sequence[Order]) -> tuple[DayRisk, dict[str, int]]:
     """Return the ledger's ``day`` with the stakes of its bets that are not sent yet.
 
     ``todays`` are the day's open bets. Also return the stake that the day counts for each of them,
@@ -147,7 +148,7 @@ def with_begun(day: DayRisk, todays: Sequence[Bet]) -> tuple[DayRisk, dict[str, 
     begun = [bet for bet in todays if bet.state in NOT_SENT]
     staked_minor = day.staked_minor + sum(bet.intent.stake_minor for bet in begun)
     booked = {
-        bet.intent.decision_id: bet.placed_stake_minor or bet.intent.stake_minor for bet in todays
+        bet.intent.decision_id: bet.standing_minor or bet.intent.stake_minor for bet in todays
     }
     day = msgspec.structs.replace(day, staked_minor=staked_minor, bets=day.bets + len(begun))
     return day, booked

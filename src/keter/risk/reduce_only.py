@@ -23,10 +23,10 @@ def check(bet: Exposure, others: Sequence[Exposure]) -> Verdict:
     """
     event = [other for other in others if other.event_uid == bet.event_uid]
     for stakes in (event, [_booked(other) for other in event]):
-        open_bets = worst_case(other for other in stakes if other.status is ExposureStatus.BET)
+        open_orders = worst_case(other for other in stakes if other.status is ExposureStatus.BET)
         with_it = worst_case([*stakes, bet])
-        if with_it > open_bets:
-            return reject(Reason.RAISES_EXPOSURE, event_minor=open_bets, would_be_minor=with_it)
+        if with_it > open_orders:
+            return reject(Reason.RAISES_EXPOSURE, event_minor=open_orders, would_be_minor=with_it)
     return accept()
 
 

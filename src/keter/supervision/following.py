@@ -32,15 +32,17 @@ def obstacle(settings: Settings, clock: Clock) -> str | None:
     return str(found) if found is not None else None
 
 
-def following_text(open_bets: int | None, why: str) -> str:
+def following_text(open_orders: int | None, why: str) -> str:
     """Return what Keter does without permission, as a sentence without its full stop.
 
     ``open_bets`` is None where their number is not known.
     """
-    if open_bets == 0:
+    if open_orders == 0:
         return f"nothing is bet and nothing is left to follow: {why}"
     number = (
-        "open bets" if open_bets is None else f"{open_bets} open bet{'' if open_bets == 1 else 's'}"
+        "open bets"
+        if open_orders is None
+        else f"{open_orders} open bet{'' if open_orders == 1 else 's'}"
     )
     return f"following {number} only, nothing is bet: {why}"
 
@@ -99,6 +101,6 @@ async def _open_bets(settings: Settings, clock: Clock) -> dict[str, int]:
         return {}
     ledger = await open_settings_ledger(settings, clock=clock)
     try:
-        return await ledger.intents.may_be_at_venue(ExecutionMode.LIVE)
+        return await ledger.orders.may_be_at_venue(ExecutionMode.LIVE)
     finally:
         await ledger.aclose()

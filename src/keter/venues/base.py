@@ -12,7 +12,8 @@ import msgspec
 from keter.domain.feed import FeedUpdate
 from keter.domain.market_kinds import MarketKind
 from keter.domain.markets import Phase
-from keter.domain.orders import Placement, PlacementQuote, PlaceOrder, QuoteRequest
+from keter.domain.order_calls import Placement, PlacementQuote, PlaceOrder, QuoteRequest
+from keter.domain.references import ReferenceForm
 from keter.domain.tickets import AccountSnapshot, Ticket
 from keter.errors import KeterError, RetryLaterError
 
@@ -28,7 +29,7 @@ class Capability(msgspec.Struct, frozen=True):
     odds_formats: tuple[str, ...]
     can_cancel: bool
     can_replace: bool
-    reference_max_length: int
+    reference_form: ReferenceForm
     reference_unique_s: float
     asynchronous_acceptance: bool
     minimum_stake_minor: int
@@ -92,7 +93,7 @@ class PriceSource(Protocol):
         ...
 
 
-class BetVenue(Protocol):
+class Bookmaker(Protocol):
     """Where bets go."""
 
     capability: Capability

@@ -18,7 +18,7 @@ from keter.bus.telemetry.alerts import clear_alert, raise_alert
 from keter.clock import ManualClock, SystemClock
 from keter.control.commands import Control
 from keter.domain.alerts import Alert
-from keter.domain.bets import Bet
+from keter.domain.orders import Order
 from keter.settings import load_settings
 from tests.kit.support import RedisServer, eventually
 
@@ -247,5 +247,5 @@ async def names(bus: Bus, environ: dict[str, str]) -> tuple[tuple[str, ...], lis
     return built.dispatcher.names, [line["event"] for line in logs]
 
 
-async def _no_bets() -> list[Bet]:
+async def _no_bets() -> list[Order]:
     return []

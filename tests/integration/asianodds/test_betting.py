@@ -11,7 +11,7 @@ from keter.bus.state.events import FixtureStore
 from keter.bus.state.sessions import SessionStore, ThrottleStore
 from keter.domain.feed import MarketPrices
 from keter.domain.market_kinds import MarketKind, Outcome
-from keter.domain.orders import PlaceOrder, PlaceOutcome, QuoteRequest
+from keter.domain.order_calls import PlaceOrder, PlaceOutcome, QuoteRequest
 from keter.domain.tickets import Ticket, TicketStatus
 from keter.venues.asianodds.factory import OpenVenue, Stores
 from keter.venues.asianodds.simulator.config import DEMO_ACCOUNT, ProtocolConfig
@@ -34,13 +34,15 @@ async def a_market(
 async def an_order(
     account: OpenVenue,
     prices: MarketPrices,
-    side: Outcome = Outcome.HOME,
+    outcome: Outcome = Outcome.HOME,
     books: tuple[str, ...] = ("IBC",),
 ) -> PlaceOrder:
-    quotes = await account.venue.quote(QuoteRequest(prices.ref, prices.market, side, books))
+    quotes = await account.venue.quote(QuoteRequest(prices.ref, prices.market, outcome, books))
     assert [quote.rejected for quote in quotes] == [False] * len(books)
     texts = tuple((quote.book, quote.text) for quote in quotes)
-    return PlaceOrder(prices.ref, prices.market, side, texts, stake_minor=1050, reference=REFERENCE)
+    return PlaceOrder(
+        prices.ref, prices.market, outcome, texts, stake_minor=1050, reference=REFERENCE
+    )
 
 
 async def ticket_of(account: OpenVenue, *statuses: TicketStatus) -> Ticket:
@@ -63,7 +65,7 @@ async def test_a_bet_is_quoted_placed_accepted_and_read_back(
     open_sandbox: OpenSandbox,
     open_account: OpenAccount,
     kind: MarketKind,
-    side: Outcome,
+    outcome: Outcome,
     price_field: Any,
     hdp_sign: Any,
 ) -> None:
@@ -72,15 +74,15 @@ async def test_a_bet_is_quoted_placed_accepted_and_read_back(
     )
     account = open_account(sandbox)
     prices = await a_market(account, kind)
-    order = await an_order(account, prices, side)
+    order = await an_order(account, prices, outcome)
     shown = next(book for book in prices.books if book.book == "IBC")
-    assert float(order.prices[0][1]) == shown.odds[prices.market.sides.index(side)]
+    assert float(order.prices[0][1]) == shown.odds[prices.market.outcomes.index(outcome)]
     placement = await account.venue.place(order)
     assert placement.outcome is PlaceOutcome.SENT
     ticket = await ticket_of(account, TicketStatus.RUNNING)
-    assert (ticket.market, ticket.side, ticket.stake_minor, ticket.book) == (
+    assert (ticket.market, ticket.outcome, ticket.stake_minor, ticket.book) == (
         prices.market,
-        side,
+        outcome,
         1050,
         "IBC",
     )
@@ -191,7 +193,7 @@ async def test_bet_lists_in_any_order_and_twice_are_the_same_tickets(
     ):
         order = await an_order(account, prices)
         await account.venue.place(
-            PlaceOrder(order.ref, order.market, order.side, order.prices, 1000, f"kt{number}")
+            PlaceOrder(order.ref, order.market, order.outcome, order.prices, 1000, f"kt{number}")
         )
     listed = await eventually(lambda: all_running(account, 4))
     sandbox.faults.add(

@@ -14,8 +14,8 @@ from keter.bus.telemetry.alerts import read_alerts
 from keter.dashboard.alert_views import status_of
 from keter.dashboard.auth import session_source
 from keter.dashboard.commands import TOKEN_LASTS_S
-from keter.domain.bets import BetState
 from keter.domain.limits import LIVE_LIMITS
+from keter.domain.order_states import OrderState
 from keter.domain.trading import ExecutionMode
 from keter.license.token import issue, load_private_key, new_key
 from keter.risk.permission import Permission
@@ -105,7 +105,7 @@ async def test_live_that_follows_its_open_bets_only_says_so_everywhere(
     account = console.settings.account
     await seed_ledger(console.ledger, count=8, mode=account.mode, account=account.key)
     await seed_bus(console.bus)
-    number = len(await console.ledger.intents.open_bets(ExecutionMode.LIVE))
+    number = len(await console.ledger.orders.open_orders(ExecutionMode.LIVE))
     assert number > 1
 
     async def told(words: str) -> bool:
@@ -120,13 +120,13 @@ async def test_live_that_follows_its_open_bets_only_says_so_everywhere(
     assert await eventually(lambda: told(f"following {number} open bets only, nothing is bet"))
     position = status_of(console.context.accounts.first.hub.latest(), console.settings)
     assert any("open bets only" in problem for problem in position.problems)
-    for bet in await console.ledger.intents.open_bets(ExecutionMode.LIVE):
+    for bet in await console.ledger.orders.open_orders(ExecutionMode.LIVE):
         target = (
-            BetState.SKIPPED
-            if bet.state in {BetState.INTENDED, BetState.QUOTED}
-            else BetState.REFUSED
+            OrderState.SKIPPED
+            if bet.state in {OrderState.INTENDED, OrderState.QUOTED}
+            else OrderState.REFUSED
         )
-        await console.ledger.intents.transition(
+        await console.ledger.orders.transition(
             bet.intent.intent_id, target, at=bet.updated_at, cause="venue", worker="t"
         )
     assert await eventually(lambda: told("nothing is left to follow"))

@@ -10,9 +10,9 @@ import pytest
 from keter.bus.state.reconciliation import note_query
 from keter.bus.state.trading import change_trading
 from keter.dashboard.ledgers import LazyLedgers
-from keter.domain.bets import BetState
+from keter.domain.order_states import OrderState
 from keter.domain.trading import TradingMode, TradingState
-from keter.ledger import BetChanges, LedgerUnavailableError
+from keter.ledger import LedgerUnavailableError, OrderChanges
 from keter.plain import csv_lines
 from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.kit.console_seed import seed_bus, seed_ledger
@@ -227,9 +227,9 @@ async def test_a_secret_that_a_venue_quoted_is_not_in_the_trail(
         "odds": 2.5,
         "tries": 3,
     }
-    await console.ledger.intents.transition(
+    await console.ledger.orders.transition(
         bet.intent.intent_id,
-        BetState.WON,
+        OrderState.WON,
         at=seed.now,
         cause="result",
         worker="tracker",
@@ -327,10 +327,10 @@ async def test_performance_counts_what_was_settled_in_its_days_whenever_it_was_b
     now = datetime.now(UTC)
     seed = await seed_ledger(console.ledger, count=3, now=now - timedelta(days=9), unknown=False)
     running = seed.bets[0]
-    changes = BetChanges(pnl_minor=1020, settled_at=now - timedelta(hours=2))
-    await console.ledger.intents.transition(
+    changes = OrderChanges(pnl_minor=1020, settled_at=now - timedelta(hours=2))
+    await console.ledger.orders.transition(
         running.intent.intent_id,
-        BetState.WON,
+        OrderState.WON,
         at=now,
         cause="result",
         worker="tracker",

@@ -213,6 +213,6 @@ async def test_telegram_answers_for_each_account(two: Console) -> None:
     views = telegram_views(context.accounts, two.bus, ledgers, held)
     status = await views.status()
     assert [one.account for one in status.each] == [ALICE, BOB]
-    owners = {bet.intent.account for bet in await views.open_bets()}
+    owners = {bet.intent.account for bet in await views.open_orders()}
     assert owners == {ALICE, BOB}
     await ledgers.aclose()

@@ -22,7 +22,7 @@ from keter.dashboard.rules.table import RULES
 from keter.dashboard.rules.workers import wanted
 from keter.dashboard.stores import StoreHealth
 from keter.domain.alerts import Alert
-from keter.domain.bets import BetState
+from keter.domain.order_states import OrderState
 from keter.domain.processes import EVERYTHING, RECORDING, Process
 from keter.domain.trading import ExecutionMode
 from keter.license.token import issue, load_private_key, new_key
@@ -181,7 +181,7 @@ async def test_ledger_and_venue_that_are_not_compared_wake_somebody(console: Con
 async def test_many_refusals_are_told(console: Console) -> None:
     await seed_bus(console.bus)
     seed = await seed_ledger(console.ledger, count=40, unknown=False)
-    refused = sum(bet.state is BetState.REFUSED for bet in seed.bets)
+    refused = sum(bet.state is OrderState.REFUSED for bet in seed.bets)
     assert refused
     assert "refusals-rising" not in fired(await situation(console))
     strict = console.settings.model_copy(

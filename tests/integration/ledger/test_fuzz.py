@@ -22,9 +22,9 @@ from keter.bus.codec import decode, encode
 from keter.bus.errors import PoisonedPayloadError
 from keter.clock import from_ms
 from keter.domain.alerts import AlertKind
-from keter.domain.bets import FINAL
 from keter.domain.exposure import FOREIGN_PREFIX
 from keter.domain.markets import parse_market
+from keter.domain.order_states import FINAL
 from keter.domain.quotes import VenueRef
 from keter.domain.signals import Decision
 from keter.domain.tickets import Ticket
@@ -131,7 +131,7 @@ class Bench:
         if any(one.unreadable for one in every):
             assert AlertKind.UNREADABLE_TICKETS.id in await self.desk.alerts()
         await self.check_stored([one for one in strangers if not one.unreadable])
-        bet = await self.world.ledger.intents.by_decision("d1")
+        bet = await self.world.ledger.orders.by_decision("d1")
         assert bet is None or bet.state in FINAL or "d1" in exposed, (
             "our own bet stays exposure until it ends"
         )
@@ -157,8 +157,8 @@ class Bench:
             if row is None or ticket_key(one) in asked or set_aside:
                 continue
             selection = (
-                one.market.selection_id(one.side)
-                if one.market is not None and one.side is not None
+                one.market.selection_id(one.outcome)
+                if one.market is not None and one.outcome is not None
                 else None
             )
             assert (

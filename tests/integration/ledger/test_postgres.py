@@ -17,7 +17,8 @@ from sqlalchemy import insert, inspect, select, text
 from sqlalchemy.engine import Connection
 
 from keter.clock import ManualClock
-from keter.domain.bets import Bet, BetState
+from keter.domain.order_states import OrderState
+from keter.domain.orders import Order
 from keter.domain.trading import ExecutionMode
 from keter.errors import UsageError
 from keter.ledger import Ledger, LedgerUnavailableError, open_ledger, rows
@@ -182,8 +183,8 @@ def write_bets(connection: Connection) -> None:
     there = {column["name"] for column in inspect(connection).get_columns("bets")}
     for number, account in enumerate((ACCOUNT, OTHER), start=1):
         intent = an_intent(f"i{number}", account=account)
-        bet = Bet(intent, BetState.LOST, NOW, pnl_minor=-100 * number, settled_at=NOW)
-        values = {name: value for name, value in rows.from_bet(bet).items() if name in there}
+        bet = Order(intent, OrderState.LOST, NOW, pnl_minor=-100 * number, settled_at=NOW)
+        values = {name: value for name, value in rows.from_order(bet).items() if name in there}
         connection.execute(insert(bets).values(values))
 
 
@@ -196,7 +197,7 @@ async def test_sums_by_mode_become_sums_by_account(postgres: Postgres) -> None:
     engine.dispose()
     ledger = await open_ledger(url, clock=ManualClock(NOW))
     for account, profit in ((ACCOUNT, -100), (OTHER, -200)):
-        await put_in(ledger, BetState.RUNNING, f"new-{account[-1]}", account=account)
+        await put_in(ledger, OrderState.FILLED, f"new-{account[-1]}", account=account)
         figures = await ledger.figures(ExecutionMode.DRY, account, TODAY, clv_since=NOW)
         assert (figures.states, figures.profit_minor) == ({"LOST": 1, "RUNNING": 1}, profit)
     assert not [line for line in await ledger.integrity() if "total" in line]
@@ -206,8 +207,8 @@ async def test_sums_by_mode_become_sums_by_account(postgres: Postgres) -> None:
 async def test_ledgers_opened_together_migrate_once(postgres: Postgres) -> None:
     url = postgres.new_database("together")
     ledgers = await asyncio.gather(*[open_ledger(url, clock=ManualClock(NOW)) for _ in range(4)])
-    await ledgers[0].intents.create(an_intent(), worker="w")
-    assert len(await ledgers[3].intents.open_bets(ExecutionMode.DRY)) == 1
+    await ledgers[0].orders.create(an_intent(), worker="w")
+    assert len(await ledgers[3].orders.open_orders(ExecutionMode.DRY)) == 1
     for ledger in ledgers:
         await ledger.aclose()
 
@@ -216,7 +217,7 @@ async def test_of_several_processes_one_gets_the_selection(postgres: Postgres) -
     url = postgres.new_database("race")
     ledgers = await asyncio.gather(*[open_ledger(url, clock=ManualClock(NOW)) for _ in range(4)])
     tries = [
-        ledger.intents.create(an_intent(f"i{n}"), worker="w") for n, ledger in enumerate(ledgers)
+        ledger.orders.create(an_intent(f"i{n}"), worker="w") for n, ledger in enumerate(ledgers)
     ]
     results = await asyncio.gather(*tries, return_exceptions=True)
     assert sum(not isinstance(result, BaseException) for result in results) == 1
@@ -227,12 +228,12 @@ async def test_of_several_processes_one_gets_the_selection(postgres: Postgres) -
 async def test_sums_and_reading_alone_work_the_same(postgres: Postgres) -> None:
     url = postgres.new_database("sums")
     writer = await open_ledger(url, clock=ManualClock(NOW))
-    await put_in(writer, BetState.RUNNING)
+    await put_in(writer, OrderState.FILLED)
     reader = await open_ledger(url, clock=ManualClock(NOW), read_only=True)
     assert (await reader.summary(ExecutionMode.DRY, ACCOUNT)).outstanding_minor == 1000
     assert (await reader.risk_picture(ExecutionMode.DRY, ACCOUNT, TODAY))[1].bets == 1
     with pytest.raises(LedgerUnavailableError):
-        await reader.intents.create(an_intent("i2"), worker="w")
+        await reader.orders.create(an_intent("i2"), worker="w")
     with pytest.raises(UsageError, match="pg_dump"):
         await writer.backup(Path("anywhere"))
     await reader.aclose()
@@ -242,8 +243,8 @@ async def test_sums_and_reading_alone_work_the_same(postgres: Postgres) -> None:
 async def test_open_bets_and_totals_are_read_from_indexes_and_sums(postgres: Postgres) -> None:
     """The plan of a table of some size, with the statistics that the server gathers by itself."""
     ledger = await open_ledger(postgres.new_database("plans"), clock=ManualClock(NOW))
-    await put_in(ledger, BetState.LOST, "old")
-    await put_in(ledger, BetState.RUNNING, "open")
+    await put_in(ledger, OrderState.LOST, "old")
+    await put_in(ledger, OrderState.FILLED, "open")
     columns = ", ".join(
         column.name
         for column in bets.c
@@ -265,7 +266,7 @@ async def test_open_bets_and_totals_are_read_from_indexes_and_sums(postgres: Pos
         return "\n".join(row[0] for row in connection.execute(text(f"EXPLAIN {words}")))
 
     assert "ix_bets_open" in await ledger._database.read(plan)
-    assert [bet.intent.intent_id for bet in await ledger.intents.open_bets(ExecutionMode.DRY)] == [
+    assert [bet.intent.intent_id for bet in await ledger.orders.open_orders(ExecutionMode.DRY)] == [
         "open"
     ]
     figures = await ledger.figures(ExecutionMode.DRY, ACCOUNT, TODAY, clv_since=NOW)
@@ -312,14 +313,14 @@ async def test_a_server_that_takes_no_writes_is_told_as_such_and_stops_as_an_out
     url = postgres.new_database("only_read", template="migrated")
     ledger = await open_ledger(url, clock=ManualClock(NOW))
     assert await refusal(url) is None
-    await put_in(ledger, BetState.RUNNING)
+    await put_in(ledger, OrderState.FILLED)
     await ledger.aclose()
     postgres.run("ALTER DATABASE only_read SET default_transaction_read_only = on")
     assert await refusal(url) is LedgerTrouble.READ_ONLY
     held = await open_ledger(url, clock=ManualClock(NOW))
-    assert len(await held.intents.open_bets(ExecutionMode.DRY)) == 1
+    assert len(await held.orders.open_orders(ExecutionMode.DRY)) == 1
     with pytest.raises(LedgerUnavailableError, match="read-only"):
-        await held.intents.create(an_intent("i2"), worker="w")
+        await held.orders.create(an_intent("i2"), worker="w")
     await held.aclose()
     postgres.run("ALTER DATABASE only_read RESET default_transaction_read_only")
     assert await refusal(url) is None
@@ -335,12 +336,12 @@ async def test_a_user_without_the_right_to_write_is_told_the_same_way(postgres: 
     as_reader = url.replace("keter@", "reader@")
     assert await refusal(as_reader) is LedgerTrouble.READ_ONLY
     ledger = await open_ledger(as_reader, clock=ManualClock(NOW))
-    assert await ledger.intents.open_bets(ExecutionMode.DRY) == []
+    assert await ledger.orders.open_orders(ExecutionMode.DRY) == []
     with pytest.raises(LedgerUnavailableError, match="permission denied"):
-        await ledger.intents.create(an_intent(), worker="w")
+        await ledger.orders.create(an_intent(), worker="w")
     postgres.run("DROP TABLE fences", "ALTER TABLE bets RENAME TO away", database="no_right")
     with pytest.raises(LedgerUnavailableError, match="does not exist"):
-        await ledger.intents.open_bets(ExecutionMode.DRY)
+        await ledger.orders.open_orders(ExecutionMode.DRY)
     await ledger.aclose()
 
 
@@ -368,7 +369,7 @@ async def test_a_full_disk_and_a_lock_of_another_are_told_as_such(postgres: Post
     assert await refusal(url) is LedgerTrouble.DISK_FULL
     ledger = await open_ledger(url, clock=ManualClock(NOW))
     with pytest.raises(LedgerUnavailableError, match="No space left"):
-        await ledger.intents.create(an_intent(), worker="w")
+        await ledger.orders.create(an_intent(), worker="w")
     await ledger.aclose()
 
 

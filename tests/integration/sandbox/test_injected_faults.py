@@ -192,7 +192,7 @@ async def test_feeds_come_without_teams() -> None:
         "MatchGames"
     ]
     assert all(
-        not all((row.get(side) or {}).get("Name") for side in ("HomeTeam", "AwayTeam"))
+        not all((row.get(outcome) or {}).get("Name") for outcome in ("HomeTeam", "AwayTeam"))
         for row in rows
     )
 

@@ -19,7 +19,7 @@ from keter.dashboard.auth import Authenticator
 from keter.dashboard.errors import ApiError
 from keter.dashboard.second_factor import totp
 from keter.domain.alerts import Alert
-from keter.domain.bets import Bet
+from keter.domain.orders import Order
 from keter.domain.trading import CommandAction, OperatorCommand, TradingMode, TradingState
 from keter.setting_groups import DashboardSettings
 
@@ -62,7 +62,7 @@ class Office:
     async def _position(self) -> StatusLine:
         return StatusLine("DRY", "ACTIVE", "EUR", 2, "20.00", 0, "-4.50")
 
-    async def _bets(self) -> Sequence[Bet]:
+    async def _bets(self) -> Sequence[Order]:
         return []
 
     async def _alerts(self) -> Sequence[Alert]:

@@ -37,12 +37,12 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def decided(*books: BookPrices) -> Decision:
     """Return the edge gate's decision on the home side, as the edge worker records it."""
     market = ValidatedMarket(an_update(*books), books, {}, NOW)
-    side, verdict, _, signal = evaluate(market, EdgeSettings(), NOW)[0]
+    outcome, verdict, _, signal = evaluate(market, EdgeSettings(), NOW)[0]
     details: dict[str, object] = {"fair": msgspec.to_builtins(signal.fair)} if signal else {}
     if signal is None:
         details["evidence"] = evidence(market, EdgeSettings(), NOW, Outcome.HOME)
     update = market.update
-    name = update.market.selection_id(side)
+    name = update.market.selection_id(outcome)
     return Decision(
         update.trace_id, "edge", "edge", update.event.event_uid, name, verdict, NOW, details
     )

@@ -9,10 +9,10 @@ import pytest
 
 from keter.cli import run_command
 from keter.clock import ManualClock, SystemClock
-from keter.domain.bets import BetState
+from keter.domain.order_states import OrderState
 from keter.domain.trading import ExecutionMode
 from keter.errors import ExitCode
-from keter.ledger import BetChanges, open_ledger
+from keter.ledger import OrderChanges, open_ledger
 from tests.kit.execution import NOW
 from tests.kit.ledger_contract import put_in
 
@@ -21,11 +21,11 @@ ALICE, BOB = "asianodds:alice", "asianodds:bob"
 # Longer than a column of names.
 LONG = "asianodds:a-name-that-is-rather-long"
 BETS = {
-    "a1": (ALICE, ExecutionMode.LIVE, BetState.WON, 1200),
-    "a2": (ALICE, ExecutionMode.LIVE, BetState.LOST, -1000),
-    "b1": (BOB, ExecutionMode.LIVE, BetState.LOST, -1000),
-    "l1": (f"{LONG}-1", ExecutionMode.LIVE, BetState.WON, 700),
-    "d1": (BOB, ExecutionMode.DRY, BetState.WON, 5000),
+    "a1": (ALICE, ExecutionMode.LIVE, OrderState.WON, 1200),
+    "a2": (ALICE, ExecutionMode.LIVE, OrderState.LOST, -1000),
+    "b1": (BOB, ExecutionMode.LIVE, OrderState.LOST, -1000),
+    "l1": (f"{LONG}-1", ExecutionMode.LIVE, OrderState.WON, 700),
+    "d1": (BOB, ExecutionMode.DRY, OrderState.WON, 5000),
 }
 
 
@@ -39,12 +39,14 @@ def filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fill() -> None:
         ledger = await open_ledger(f"sqlite:///{tmp_path}/ledger.db", clock=ManualClock(NOW))
         for name, (account, mode, state, pnl_minor) in BETS.items():
-            await put_in(ledger, BetState.QUOTED, name, account=account, mode=mode)
-            step, asked = ledger.intents.transition, {"prices": [["IBC", "2.200"]]}
-            await step(name, BetState.SENDING, at=NOW, cause="sending", worker="w", evidence=asked)
-            placed = BetChanges(placed_stake_minor=1000, odds="2.2", book="IBC")
-            await step(name, BetState.RUNNING, at=NOW, cause="venue", worker="t", changes=placed)
-            result = BetChanges(pnl_minor=pnl_minor, settled_at=NOW)
+            await put_in(ledger, OrderState.QUOTED, name, account=account, mode=mode)
+            step, asked = ledger.orders.transition, {"prices": [["IBC", "2.200"]]}
+            await step(
+                name, OrderState.SENDING, at=NOW, cause="sending", worker="w", evidence=asked
+            )
+            placed = OrderChanges(placed_stake_minor=1000, odds="2.2", book="IBC")
+            await step(name, OrderState.FILLED, at=NOW, cause="venue", worker="t", changes=placed)
+            result = OrderChanges(pnl_minor=pnl_minor, settled_at=NOW)
             await step(name, state, at=NOW, cause="venue", worker="t", changes=result)
         await ledger.aclose()
 
@@ -133,7 +135,7 @@ async def test_a_name_that_two_venues_know_is_refused(
     capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     ledger = await open_ledger(f"sqlite:///{tmp_path}/ledger.db", clock=ManualClock(NOW))
-    await put_in(ledger, BetState.RUNNING, "x", account="sandbox:bob", mode=ExecutionMode.LIVE)
+    await put_in(ledger, OrderState.FILLED, "x", account="sandbox:bob", mode=ExecutionMode.LIVE)
     await ledger.aclose()
     words = ["report", "bets", *LIVE, "--account", "bob"]
     assert await asyncio.to_thread(run_command, words) == ExitCode.USAGE

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from keter.bus.telemetry.heartbeats import Heartbeat
-from keter.cli.status_accounts import account_lines, open_bets
+from keter.cli.status_accounts import account_lines, open_orders
 from tests.kit.beats import beat
 
 ALICE, BOB = "asianodds:alice", "asianodds:bob"
@@ -18,12 +18,12 @@ def tracker(account: str, count: str, worker: str = "tracker") -> Heartbeat:
 
 def test_open_bets_are_those_of_the_account_or_of_all() -> None:
     beats = [tracker(ALICE, "3"), tracker(BOB, "2"), beat("router")]
-    assert (open_bets(beats, ALICE), open_bets(beats, BOB), open_bets(beats)) == (3, 2, 5)
-    assert open_bets([beat("router")]) is None
+    assert (open_orders(beats, ALICE), open_orders(beats, BOB), open_orders(beats)) == (3, 2, 5)
+    assert open_orders([beat("router")]) is None
 
 
 def test_a_tracker_that_stands_by_is_not_counted_twice() -> None:
-    assert open_bets([tracker(ALICE, "3"), tracker(ALICE, "3", "tracker@other")]) == 3
+    assert open_orders([tracker(ALICE, "3"), tracker(ALICE, "3", "tracker@other")]) == 3
 
 
 def facts(account: str, **changes: Any) -> dict[str, Any]:
@@ -45,7 +45,7 @@ def facts(account: str, **changes: Any) -> dict[str, Any]:
 
 
 def test_each_account_has_a_line() -> None:
-    live = facts(BOB, mode="LIVE", open_bets=None, pnl_today=None)
+    live = facts(BOB, mode="LIVE", open_orders=None, pnl_today=None)
     assert list(account_lines([facts(ALICE), live])) == [
         "  asianodds:alice  DRY  ACTIVE  2 open  PnL today EUR -4.70",
         "  asianodds:bob  LIVE  DISARMED",

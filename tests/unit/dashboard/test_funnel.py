@@ -2,7 +2,7 @@
 
 from keter.dashboard.facts import LedgerFacts
 from keter.dashboard.funnel import confirmed_stage, funnel
-from keter.domain.bets import BetState
+from keter.domain.order_states import OrderState
 from keter.ledger import MoneySummary
 
 
@@ -20,11 +20,11 @@ def test_a_reason_that_begins_like_a_count_of_books_is_shown_all_the_same() -> N
 
 def test_a_bet_whose_outcome_is_awaited_or_unknown_is_neither_confirmed_nor_rejected() -> None:
     states: dict[str, int] = {
-        BetState.RUNNING: 3,
-        BetState.LOST: 2,
-        BetState.REFUSED: 4,
-        BetState.PENDING: 5,
-        BetState.UNKNOWN: 1,
+        OrderState.FILLED: 3,
+        OrderState.LOST: 2,
+        OrderState.REFUSED: 4,
+        OrderState.OPEN: 5,
+        OrderState.UNKNOWN: 1,
     }
     amounts = dict.fromkeys(
         (

@@ -8,7 +8,8 @@ import msgspec
 
 from keter.dashboard.models import OrderTrail
 from keter.dashboard.trail import figures_text, trail
-from keter.domain.bets import Bet, BetState, Transition
+from keter.domain.order_states import OrderState
+from keter.domain.orders import Order, Transition
 from keter.domain.signals import Decision
 from keter.domain.verdicts import Reason, accept, reject
 from tests.kit.execution import NOW, an_intent, approved
@@ -36,17 +37,19 @@ TICKET = {
 def told(
     *transitions: Transition, decisions: list[Decision] | None = None, signal: bytes = b""
 ) -> OrderTrail:
-    bet = Bet(
-        an_intent(signal=signal), transitions[-1].target if transitions else BetState.INTENDED, NOW
+    bet = Order(
+        an_intent(signal=signal),
+        transitions[-1].target if transitions else OrderState.INTENDED,
+        NOW,
     )
     return trail(bet, decisions or [], transitions, (None, None), lambda shown: shown)
 
 
 def step(
-    target: BetState,
+    target: OrderState,
     cause: str,
     after_s: float,
-    source: BetState | None = BetState.INTENDED,
+    source: OrderState | None = OrderState.INTENDED,
     **evidence: object,
 ) -> Transition:
     return Transition(
@@ -56,7 +59,7 @@ def step(
 
 def test_it_begins_with_the_venue_s_answer_that_the_intent_keeps() -> None:
     signal = approved(at=NOW)
-    found = told(step(BetState.INTENDED, "intent", 2, None), signal=msgspec.json.encode(signal))
+    found = told(step(OrderState.INTENDED, "intent", 2, None), signal=msgspec.json.encode(signal))
     first = found.steps[0]
     assert (first.stage, first.worker, first.outcome, first.delta_s) == (
         "feed",
@@ -103,23 +106,27 @@ def test_a_signal_of_a_version_that_did_not_say_when_it_was_validated_has_no_suc
 
 
 def test_a_signal_that_nobody_can_read_any_more_hides_nothing_else() -> None:
-    found = told(step(BetState.INTENDED, "intent", 0, None), signal=b'{"v": 99}')
+    found = told(step(OrderState.INTENDED, "intent", 0, None), signal=b'{"v": 99}')
     assert [row.stage for row in found.steps] == ["bet"]
 
 
 def test_each_step_says_what_its_evidence_holds() -> None:
     found = told(
-        step(BetState.QUOTED, "quoted", 0.1, quotes=QUOTES, ev_pct=6.1),
-        step(BetState.SENDING, "sending", 0.2, prices=[["P88", "2.21"]], stake_minor=1000),
-        step(BetState.PENDING, "sent", 0.3, kind="sent", message="", code=None),
+        step(OrderState.QUOTED, "quoted", 0.1, quotes=QUOTES, ev_pct=6.1),
+        step(OrderState.SENDING, "sending", 0.2, prices=[["P88", "2.21"]], stake_minor=1000),
+        step(OrderState.OPEN, "sent", 0.3, kind="sent", message="", code=None),
         step(
-            BetState.RUNNING, "venue", 9, tickets=[TICKET | {"status": "running", "result": None}]
+            OrderState.FILLED, "venue", 9, tickets=[TICKET | {"status": "running", "result": None}]
         ),
         step(
-            BetState.RUNNING, "closing_price", 20, BetState.RUNNING, seen_at="2026-02-21T12:00:20Z"
+            OrderState.FILLED,
+            "closing_price",
+            20,
+            OrderState.FILLED,
+            seen_at="2026-02-21T12:00:20Z",
         ),
         step(
-            BetState.HALF_WON,
+            OrderState.HALF_WON,
             "venue",
             90,
             tickets=[TICKET | {"status": "settled", "result": "HALF_WON"}],
@@ -140,16 +147,16 @@ def test_each_step_says_what_its_evidence_holds() -> None:
 def test_what_went_wrong_says_why() -> None:
     refused = told(
         step(
-            BetState.REFUSED,
+            OrderState.REFUSED,
             "venue",
             1,
             tickets=[TICKET | {"status": "refused", "message": "Odd changed"}],
         )
     )
     unknown = told(
-        step(BetState.UNKNOWN, "timeout", 20, kind="timeout", message="no answer within 20 s")
+        step(OrderState.UNKNOWN, "timeout", 20, kind="timeout", message="no answer within 20 s")
     )
-    skipped = told(step(BetState.SKIPPED, Reason.PRICE_MOVED.value, 1, odds=2.0))
+    skipped = told(step(OrderState.SKIPPED, Reason.PRICE_MOVED.value, 1, odds=2.0))
     texts = [found.steps[0].text for found in (refused, unknown, skipped)]
     assert texts == [
         "ticket c45c0f75 refused, 10.00 at P88 2.21: Odd changed", "timeout no answer within 20 s",

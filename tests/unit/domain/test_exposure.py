@@ -14,7 +14,7 @@ from keter.domain.exposure import (
     open_stake,
     worst_case,
 )
-from keter.domain.market_kinds import LINED, SIDES, MarketKind, Outcome
+from keter.domain.market_kinds import LINED, OUTCOMES, MarketKind, Outcome
 from keter.domain.markets import Market, parse_selection
 from keter.domain.sports import FULL_TIME, HALF_TIME, SPORTS
 from keter.domain.sports_scores import MatchScore
@@ -29,7 +29,7 @@ BRUTE_GOALS = 19  # twice the largest line drawn and more
 
 def exposure(
     market: Market | None,
-    side: Outcome | None,
+    outcome: Outcome | None,
     stake_minor: int = 1000,
     score_at_bet: tuple[int, int] | None = None,
 ) -> Exposure:
@@ -38,7 +38,7 @@ def exposure(
         "e",
         "L",
         market,
-        side,
+        outcome,
         stake_minor,
         "2.00",
         ExposureStatus.BET,
@@ -57,16 +57,18 @@ def bets(draw: st.DrawFn, periods: tuple[str, ...] = (FT,), in_play: bool = Fals
     }.get(kind, st.none())
     market = Market(period, kind, draw(line_q))
     start = draw(st.none() | st.tuples(st.integers(0, 3), st.integers(0, 3))) if in_play else None
-    return exposure(market, draw(st.sampled_from(SIDES[kind])), draw(st.integers(1, 20_000)), start)
+    return exposure(
+        market, draw(st.sampled_from(OUTCOMES[kind])), draw(st.integers(1, 20_000)), start
+    )
 
 
 def loss_at(bet: Exposure, final: tuple[int, int], half_time: tuple[int, int] = (0, 0)) -> int:
     """Return what the bookmaker would take at this score, by the settlement that books money."""
     assert bet.market is not None
-    assert bet.side is not None
+    assert bet.outcome is not None
     booked = settle(
         bet.market,
-        bet.side,
+        bet.outcome,
         final=final,
         half_time=half_time,
         score_at_bet=bet.score_at_bet,
@@ -139,7 +141,7 @@ def test_a_half_loss_of_an_odd_stake_is_rounded_up() -> None:
 
 
 @st.composite
-def bets_of(draw: st.DrawFn, code: str) -> tuple[MatchScore, list[Exposure]]:
+def orders_of(draw: st.DrawFn, code: str) -> tuple[MatchScore, list[Exposure]]:
     """Return a score of a sport, and bets on its markets whose lines lie where they matter."""
     sport, score = SPORTS[code], draw(SCORES[code])
     forms = [(period.code, kind) for period in sport.periods for kind in period.kinds]
@@ -152,24 +154,24 @@ def bets_of(draw: st.DrawFn, code: str) -> tuple[MatchScore, list[Exposure]]:
             centre = home + away if kind.family is MarketKind.OVER_UNDER else away - home
             line_q = 4 * centre + draw(st.integers(-3, 3))
         market = Market(period, kind.text, line_q, code)
-        side = draw(st.sampled_from(market.sides))
+        outcome = draw(st.sampled_from(market.outcomes))
         start = draw(st.none() | st.just((9, 0)))
-        taken.append(exposure(market, side, draw(st.integers(1, 20_000)), start))
+        taken.append(exposure(market, outcome, draw(st.integers(1, 20_000)), start))
     return score, taken
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.sampled_from([code for code in SPORTS if code != "fb"]).flatmap(bets_of))
+@given(st.sampled_from([code for code in SPORTS if code != "fb"]).flatmap(orders_of))
 def test_no_score_of_another_sport_costs_more_than_the_worst_case(
     drawn: tuple[MatchScore, list[Exposure]],
 ) -> None:
     score, taken = drawn
     lost = 0
     for bet in taken:
-        assert bet.market is not None and bet.side is not None
+        assert bet.market is not None and bet.outcome is not None
         booked = settle_sport(
             bet.market,
-            bet.side,
+            bet.outcome,
             score,
             score_at_bet=bet.score_at_bet,
             odds="2.00",

@@ -32,8 +32,8 @@ markets = st.builds(
 @given(markets)
 def test_a_market_is_read_back_from_its_id(market: Market) -> None:
     assert parse_market("fb", market.market_id) == market
-    for side in market.sides:
-        assert parse_selection("fb", market.selection_id(side)) == (market, side)
+    for outcome in market.outcomes:
+        assert parse_selection("fb", market.selection_id(outcome)) == (market, outcome)
 
 
 @given(st.integers(-4000, 4000))
@@ -104,9 +104,9 @@ def markets_of_any_sport(draw: st.DrawFn) -> Market:
 @given(markets_of_any_sport())
 def test_an_id_of_any_sport_is_read_back_as_its_market(market: Market) -> None:
     assert parse_market(market.sport, market.market_id) == market
-    for side in market.sides:
-        selection = market.selection_id(side)
-        assert parse_selection(market.sport, selection) == (market, side)
+    for outcome in market.outcomes:
+        selection = market.selection_id(outcome)
+        assert parse_selection(market.sport, selection) == (market, outcome)
 
 
 @pytest.mark.parametrize(
@@ -121,10 +121,10 @@ def test_an_id_of_any_sport_is_read_back_as_its_market(market: Market) -> None:
     ],
 )
 def test_ids_say_what_is_bet_on(
-    sport: str, market_id: str, unit: Unit, sides: tuple[str, ...]
+    sport: str, market_id: str, unit: Unit, outcomes: tuple[str, ...]
 ) -> None:
     market = parse_market(sport, market_id)
-    assert (market.market_id, market.unit, market.sides) == (market_id, unit, sides)
+    assert (market.market_id, market.unit, market.outcomes) == (market_id, unit, outcomes)
 
 
 @pytest.mark.parametrize(
@@ -187,8 +187,8 @@ def test_footballs_markets_are_written_as_before_there_were_other_sports() -> No
 def test_stored_ids_are_read_by_the_sport_of_their_event(
     event_uid: str, selection_id: str, sport: str
 ) -> None:
-    market, side = stored_selection(event_uid, selection_id)
-    assert (market.sport, market.selection_id(side)) == (sport, selection_id)
+    market, outcome = stored_selection(event_uid, selection_id)
+    assert (market.sport, market.selection_id(outcome)) == (sport, selection_id)
     assert stored_market(event_uid, market.market_id) == market
     with pytest.raises(ValueError, match="nonsense"):
         stored_market(event_uid, "nonsense")

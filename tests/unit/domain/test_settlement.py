@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keter.domain.bets import BetState
 from keter.domain.market_kinds import MarketKind, Outcome
 from keter.domain.markets import Market, parse_market
+from keter.domain.order_states import OrderState
 from keter.domain.settlement import Settlement, result_halves, unit_profit
 from keter.domain.sports import FULL_TIME, HALF_TIME
 from keter.errors import InvalidOddsError
@@ -21,10 +21,10 @@ goals = st.integers(0, 9)
 handicaps = st.integers(-20, 20)
 
 
-def handicap(own_line: float, side: Outcome) -> Market:
+def handicap(own_line: float, outcome: Outcome) -> Market:
     """Return the market of a bet whose line is written from its own side."""
     return Market(
-        FT, MarketKind.ASIAN_HANDICAP, int(own_line * 4) * (1 if side is Outcome.HOME else -1)
+        FT, MarketKind.ASIAN_HANDICAP, int(own_line * 4) * (1 if outcome is Outcome.HOME else -1)
     )
 
 
@@ -42,11 +42,11 @@ def handicap(own_line: float, side: Outcome) -> Market:
     ],
 )
 def test_handicaps_pay_as_the_reference_table_says(
-    side: Outcome, line: float, score: tuple[int, int], odds: str, profit: int
+    outcome: Outcome, line: float, score: tuple[int, int], odds: str, profit: int
 ) -> None:
     assert (
         settle(
-            handicap(line, side), side, final=score, odds=Decimal(odds), stake_minor=10_000
+            handicap(line, outcome), outcome, final=score, odds=Decimal(odds), stake_minor=10_000
         ).profit_minor
         == profit
     )
@@ -63,11 +63,13 @@ def test_handicaps_pay_as_the_reference_table_says(
     ],
 )
 def test_totals_pay_as_the_reference_table_says(
-    side: Outcome, line: float, total: int, odds: str, profit: int
+    outcome: Outcome, line: float, total: int, odds: str, profit: int
 ) -> None:
     market = Market(FT, MarketKind.OVER_UNDER, int(line * 4))
     assert (
-        settle(market, side, final=(total, 0), odds=Decimal(odds), stake_minor=10_000).profit_minor
+        settle(
+            market, outcome, final=(total, 0), odds=Decimal(odds), stake_minor=10_000
+        ).profit_minor
         == profit
     )
 
@@ -106,14 +108,18 @@ def test_a_quarter_line_is_the_mean_of_the_lines_either_side(
 @given(goals, goals)
 def test_exactly_one_result_of_the_match_wins(home: int, away: int) -> None:
     market = Market(FT, MarketKind.ONE_X_TWO, None)
-    assert sorted(result_halves(market, side, home, away) for side in market.sides) == [-2, -2, 2]
+    assert sorted(result_halves(market, outcome, home, away) for outcome in market.outcomes) == [
+        -2,
+        -2,
+        2,
+    ]
 
 
 def test_a_two_way_money_line_gives_the_stake_back_on_a_draw() -> None:
     market = Market(FT, MarketKind.MONEY_LINE, None)
     assert settle(
         market, Outcome.HOME, final=(1, 1), odds=Decimal("1.6"), stake_minor=500
-    ) == Settlement(BetState.PUSHED, 0)
+    ) == Settlement(OrderState.PUSHED, 0)
     assert result_halves(market, Outcome.AWAY, 0, 1) == 2
 
 
@@ -140,14 +146,14 @@ def test_a_handicap_in_play_counts_from_the_score_at_the_bet_and_totals_do_not()
     total = settle(
         over, Outcome.OVER, final=(2, 0), score_at_bet=(1, 0), odds=Decimal(2), stake_minor=100
     )
-    assert total.state is BetState.WON
+    assert total.state is OrderState.WON
 
 
 def test_half_time_markets_settle_on_the_half_time_score() -> None:
     market = Market(HT, MarketKind.ONE_X_TWO, None)
     settled = partial(settle, market, Outcome.DRAW, odds=Decimal(3), stake_minor=100)
-    assert settled(final=(3, 0), half_time=(0, 0)) == Settlement(BetState.WON, 200)
-    assert settled(final=None, half_time=(0, 0)) == Settlement(BetState.WON, 200)
+    assert settled(final=(3, 0), half_time=(0, 0)) == Settlement(OrderState.WON, 200)
+    assert settled(final=None, half_time=(0, 0)) == Settlement(OrderState.WON, 200)
     with pytest.raises(ValueError, match="score of its period"):
         settled(final=(3, 0))
 
@@ -155,7 +161,7 @@ def test_half_time_markets_settle_on_the_half_time_score() -> None:
 def test_an_abandoned_match_voids_the_bet() -> None:
     market = Market(FT, MarketKind.ONE_X_TWO, None)
     assert settle(market, Outcome.HOME, final=None, odds=Decimal(2), stake_minor=100) == Settlement(
-        BetState.VOID, 0
+        OrderState.VOID, 0
     )
 
 
@@ -194,7 +200,7 @@ def test_what_cannot_be_settled_is_refused() -> None:
 
 
 @pytest.mark.parametrize("side", [Outcome.HOME, Outcome.AWAY])
-def test_a_side_or_kind_given_as_text_settles_like_its_name(side: Outcome) -> None:
+def test_a_side_or_kind_given_as_text_settles_like_its_name(outcome: Outcome) -> None:
     worded = Market(FT, "ah", -1)
     kwargs: dict[str, object] = {
         "final": (1, 1),
@@ -202,8 +208,8 @@ def test_a_side_or_kind_given_as_text_settles_like_its_name(side: Outcome) -> No
         "stake_minor": 10_000,
         "score_at_bet": (1, 0),
     }
-    proper = settle(handicap(-0.25, Outcome.HOME), side, **kwargs)  # type: ignore[arg-type]  # a reader without types
-    assert settle(worded, side.value, **kwargs) == proper  # type: ignore[arg-type]  # a reader without types
+    proper = settle(handicap(-0.25, Outcome.HOME), outcome, **kwargs)  # type: ignore[arg-type]  # a reader without types
+    assert settle(worded, outcome.value, **kwargs) == proper  # type: ignore[arg-type]  # a reader without types
 
 
 def test_scores_may_be_lists_and_are_whole_numbers() -> None:
@@ -229,7 +235,7 @@ def test_a_market_in_plain_words_settles_on_the_score_of_its_period() -> None:
         "stake_minor": 10_000,
     }
     for market in (Market("ht", "ah", -1), parse_market("fb", "ht.ah.-0.25")):
-        assert settle(market, Outcome.HOME, **scores) == Settlement(BetState.HALF_LOST, -5_000)
+        assert settle(market, Outcome.HOME, **scores) == Settlement(OrderState.HALF_LOST, -5_000)
     with pytest.raises(ValueError, match="nonsense"):
         parse_market("fb", "nonsense.ah.-0.25")
     with pytest.raises(ValueError, match="q1"):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keter.domain import noise
-from keter.domain.market_kinds import LINED, SIDES
+from keter.domain.market_kinds import LINED, OUTCOMES
 from keter.domain.sports import (
     BASEBALL,
     BASKETBALL,
@@ -104,7 +104,7 @@ def test_a_sport_names_its_periods_and_kinds_once_and_counts_what_has_a_line(spo
         assert len(set(texts)) == len(texts)
         for kind in period.kinds:
             assert sport.kind(period.code, kind.text) is kind
-            assert SIDES[kind.family]
+            assert OUTCOMES[kind.family]
             assert (kind.unit is Unit.WINNER) is (kind.family not in LINED)
     with pytest.raises(ValueError, match="no period 'q1'"):
         sport.period("q1")

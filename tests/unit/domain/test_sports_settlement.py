@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keter.domain.bets import BetState
-from keter.domain.market_kinds import LINED, SIDES, MarketKind, Outcome
+from keter.domain.market_kinds import LINED, OUTCOMES, MarketKind, Outcome
 from keter.domain.markets import Market, parse_selection
+from keter.domain.order_states import OrderState
 from keter.domain.settlement import Settlement, settle_count
 from keter.domain.sports import FULL_TIME, HALF_TIME, SPORTS
 from keter.domain.sports_scores import (
@@ -38,7 +38,7 @@ from tests.kit.sport_scores import SCORES, goals
 STOPPED, NOT_PLAYED = Ending.STOPPED, Ending.NOT_PLAYED
 STAKE = 10_000
 EVEN = Decimal(2)
-VOID = Settlement(BetState.VOID, 0)
+VOID = Settlement(OrderState.VOID, 0)
 
 FORMS = [
     (sport.code, period.code, kind)
@@ -66,10 +66,10 @@ def bet(
     sport: str, selection: str, score: MatchScore, odds: str = "2", **more: object
 ) -> Settlement:
     """Settle 100.00 on a selection written as its id."""
-    market, side = parse_selection(sport, selection)
+    market, outcome = parse_selection(sport, selection)
     return settle_sport(
         market,
-        side,
+        outcome,
         score,
         odds=odds,
         stake_minor=STAKE,
@@ -77,22 +77,22 @@ def bet(
     )
 
 
-def by_hand(market: Market, side: Outcome, score: MatchScore, odds: Fraction) -> Fraction:
+def by_hand(market: Market, outcome: Outcome, score: MatchScore, odds: Fraction) -> Fraction:
     """Return the profit per unit from the definition: each half of the stake on its own line."""
     home, away = counted(market, score)
     if market.rule.family not in LINED:
         winner = "home" if home > away else "away" if away > home else "draw"
         if winner == "draw" and market.rule.family == MarketKind.MONEY_LINE:
             return Fraction(0)
-        return odds - 1 if side.value == winner else Fraction(-1)
+        return odds - 1 if outcome.value == winner else Fraction(-1)
     line = Fraction(market.line_q or 0, 4)
     quarter = Fraction(1, 4) if (market.line_q or 0) % 2 else Fraction(0)
     profit = Fraction(0)
     for leg in (line - quarter, line + quarter):
         if market.rule.family == MarketKind.OVER_UNDER:
-            beaten = home + away - leg if side == "over" else leg - home - away
+            beaten = home + away - leg if outcome == "over" else leg - home - away
         else:
-            beaten = home + leg - away if side == "home" else away - leg - home
+            beaten = home + leg - away if outcome == "home" else away - leg - home
         profit += (odds - 1 if beaten > 0 else -1 if beaten < 0 else 0) * Fraction(1, 2)
     return profit
 
@@ -103,17 +103,17 @@ def by_hand(market: Market, side: Outcome, score: MatchScore, odds: Fraction) ->
 @given(settled(), st.sampled_from(["1.5", "1.91", "2", "3.4"]))
 def test_a_bet_pays_what_its_definition_says(bet_on: tuple[Market, MatchScore], odds: str) -> None:
     market, score = bet_on
-    for side in market.sides:
-        result = settle_sport(market, side, score, odds=odds, stake_minor=STAKE)
-        assert result.profit_minor == by_hand(market, side, score, Fraction(odds)) * STAKE
+    for outcome in market.outcomes:
+        result = settle_sport(market, outcome, score, odds=odds, stake_minor=STAKE)
+        assert result.profit_minor == by_hand(market, outcome, score, Fraction(odds)) * STAKE
 
 
 @given(settled())
 def test_never_do_two_sides_of_a_market_both_win(bet_on: tuple[Market, MatchScore]) -> None:
     market, score = bet_on
     results = [
-        settle_sport(market, side, score, odds=EVEN, stake_minor=STAKE).profit_minor
-        for side in market.sides
+        settle_sport(market, outcome, score, odds=EVEN, stake_minor=STAKE).profit_minor
+        for outcome in market.outcomes
     ]
     assert sum(profit > 0 for profit in results) <= 1
     if len(results) == 2:
@@ -127,11 +127,11 @@ def test_a_quarter_line_is_the_mean_of_its_halves(bet_on: tuple[Market, MatchSco
     market, score = bet_on
     if (line_q := market.line_q or 0) % 2 == 0:
         line_q += 1
-    for side in market.sides:
+    for outcome in market.outcomes:
         whole, low, high = (
             settle_sport(
                 Market(market.period, market.kind, one, market.sport),
-                side,
+                outcome,
                 score,
                 odds="1.9",
                 stake_minor=STAKE,
@@ -149,9 +149,9 @@ def test_a_score_on_the_line_gives_the_stake_back(
     home, away = counted(market, score)
     on = home + away if market.rule.family == MarketKind.OVER_UNDER else away - home
     level = Market(market.period, market.kind, 4 * on, market.sport)
-    for side in level.sides:
-        pushed = settle_sport(level, side, score, odds="1.9", stake_minor=STAKE)
-        assert pushed == Settlement(BetState.PUSHED, 0)
+    for outcome in level.outcomes:
+        pushed = settle_sport(level, outcome, score, odds="1.9", stake_minor=STAKE)
+        assert pushed == Settlement(OrderState.PUSHED, 0)
 
 
 @given(settled(lined=True), st.tuples(goals, goals))
@@ -159,10 +159,10 @@ def test_the_score_at_the_bet_moves_no_result_outside_football(
     bet_on: tuple[Market, MatchScore], start: Pair
 ) -> None:
     market, score = bet_on
-    for side in market.sides:
-        before = settle_sport(market, side, score, odds=EVEN, stake_minor=STAKE)
+    for outcome in market.outcomes:
+        before = settle_sport(market, outcome, score, odds=EVEN, stake_minor=STAKE)
         in_play = settle_sport(
-            market, side, score, odds=EVEN, stake_minor=STAKE, score_at_bet=start
+            market, outcome, score, odds=EVEN, stake_minor=STAKE, score_at_bet=start
         )
         if market.sport != "fb" or market.kind != "ah" or start[0] == start[1]:
             assert in_play == before
@@ -176,8 +176,10 @@ def test_a_match_that_was_not_played_gives_every_stake_back(
     score = market.of.score_type(ending=NOT_PLAYED)
     rules = HouseRules(passed_totals_stand=passed, retirement=Retirement.FIRST_POINT)
     assert void_reason(market, score, rules) is VoidReason.NOT_PLAYED
-    for side in market.sides:
-        assert settle_sport(market, side, score, odds=EVEN, stake_minor=STAKE, rules=rules) == VOID
+    for outcome in market.outcomes:
+        assert (
+            settle_sport(market, outcome, score, odds=EVEN, stake_minor=STAKE, rules=rules) == VOID
+        )
 
 
 # Football counts goals, each half on its own.
@@ -202,17 +204,17 @@ def test_football_settles_on_the_goals_of_the_period(
     odds: str,
 ) -> None:
     market = Market(period, kind, line_q if kind in LINED else None)
-    for side in SIDES[kind]:
+    for outcome in OUTCOMES[kind]:
         for final, ending in ((full, Ending.COMPLETED), (None, STOPPED)):
             for half_time in (half, None):
                 if half_time is None and final is not None:
                     continue  # refused, below
                 own = half_time if period == HALF_TIME else final
                 assert settle_count(
-                    market, side, own, start=start or (0, 0), odds=odds, stake_minor=1001
+                    market, outcome, own, start=start or (0, 0), odds=odds, stake_minor=1001
                 ) == settle_sport(
                     market,
-                    side,
+                    outcome,
                     FootballScore(final, half_time, ending),
                     score_at_bet=start,
                     odds=odds,
@@ -267,26 +269,28 @@ SHOOTOUT = HockeyScore((2, 2), (3, 2))
 def test_a_price_with_value_becomes_the_profit_of_its_result(
     sport: str, selection: str, sharp: list[str], offered: str, score: MatchScore, profit: int
 ) -> None:
-    market, side = parse_selection(sport, selection)
+    market, outcome = parse_selection(sport, selection)
     fair = devig([float(odds) for odds in sharp])
-    chance = float(fair[market.sides.index(side)])
+    chance = float(fair[market.outcomes.index(outcome)])
     assert expected_value({"win": chance, "loss": 1 - chance}, float(offered)) > 0
-    result = bet(sport, market.selection_id(side), score, offered)
+    result = bet(sport, market.selection_id(outcome), score, offered)
     assert result.profit_minor == profit
 
 
 def test_a_handicap_in_play_counts_the_whole_match_outside_football() -> None:
     """The home team leads by 12 at the bet, and loses by 3: from the bet on it would lose by 15."""
     score = BasketballScore((99, 102))
-    market, side = parse_selection("bb", "ot.ah.5.5.home")
-    taken = settle_sport(market, side, score, odds="1.9", stake_minor=1000, score_at_bet=(52, 40))
-    assert taken == Settlement(BetState.WON, 900)
+    market, outcome = parse_selection("bb", "ot.ah.5.5.home")
+    taken = settle_sport(
+        market, outcome, score, odds="1.9", stake_minor=1000, score_at_bet=(52, 40)
+    )
+    assert taken == Settlement(OrderState.WON, 900)
     laid = settle_sport(
         market, Outcome.AWAY, score, odds="1.9", stake_minor=1000, score_at_bet=(52, 40)
     )
-    assert laid == Settlement(BetState.LOST, -1000)
+    assert laid == Settlement(OrderState.LOST, -1000)
     football = bet("fb", "ft.ah.-0.5.home", FootballScore((1, 0)), score_at_bet=(1, 0))
-    assert football.state is BetState.LOST
+    assert football.state is OrderState.LOST
 
 
 # Void rules.
@@ -314,14 +318,14 @@ LONG = TennisScore(((7, 6), (6, 7), (6, 6)), ending=STOPPED, winner=Outcome.HOME
 def test_a_retirement_voids_what_pinnacle_voids(
     selection: str, score: TennisScore, reason: VoidReason | None
 ) -> None:
-    market, side = parse_selection("te", selection)
+    market, outcome = parse_selection("te", selection)
     assert void_reason(market, score) is reason
-    assert (bet("te", market.selection_id(side), score) == VOID) is (reason is not None)
+    assert (bet("te", market.selection_id(outcome), score) == VOID) is (reason is not None)
 
 
 def test_who_retires_ahead_loses_the_money_line() -> None:
-    assert bet("te", "ft.ml.home", AHEAD).state is BetState.LOST
-    assert bet("te", "ft.ml.away", AHEAD).state is BetState.WON
+    assert bet("te", "ft.ml.home", AHEAD).state is OrderState.LOST
+    assert bet("te", "ft.ml.away", AHEAD).state is OrderState.WON
 
 
 @pytest.mark.parametrize(
@@ -349,14 +353,14 @@ def test_books_differ_on_when_a_tennis_money_line_stands(
 def test_a_total_that_was_passed_stands_only_where_the_book_says_so() -> None:
     lenient = HouseRules(passed_totals_stand=True)
     assert bet("te", "ft.games-ou.20.5.over", LONG) == VOID
-    assert bet("te", "ft.games-ou.20.5.over", LONG, rules=lenient).state is BetState.WON
-    assert bet("te", "ft.games-ou.20.5.under", LONG, rules=lenient).state is BetState.LOST
+    assert bet("te", "ft.games-ou.20.5.over", LONG, rules=lenient).state is OrderState.WON
+    assert bet("te", "ft.games-ou.20.5.under", LONG, rules=lenient).state is OrderState.LOST
     assert bet("te", "ft.games-ou.38.over", LONG, rules=lenient) == VOID  # 38 games: on the line
     assert bet("te", "ft.games-ou.37.75.over", LONG, rules=lenient) == VOID  # half of it is open
-    assert bet("te", "ft.games-ou.37.5.over", LONG, rules=lenient).state is BetState.WON
+    assert bet("te", "ft.games-ou.37.5.over", LONG, rules=lenient).state is OrderState.WON
     assert bet("te", "ft.games-ah.30.5.home", LONG, rules=lenient) == VOID
     called = BaseballScore((5, 0, 0), (4, 0, 0), ending=STOPPED)
-    assert bet("bs", "ft.ou.8.5.over", called, rules=lenient).state is BetState.WON
+    assert bet("bs", "ft.ou.8.5.over", called, rules=lenient).state is OrderState.WON
     # Nine runs were scored; those of the unfinished half inning do not count.
     unfinished = BaseballScore((5,), (0, 4), ending=STOPPED, last_half_finished=False)
     assert bet("bs", "ft.ou.8.5.over", unfinished, rules=lenient) == VOID
@@ -372,26 +376,26 @@ SEVEN_OF_SEVEN = BaseballScore((1,) * 7, (0,) * 7, scheduled=7)
 @pytest.mark.parametrize(
     ("selection", "score", "state"),
     [
-        ("ft.ml.home", SIX, BetState.WON),
-        ("ft.ah.-0.5.home", SIX, BetState.VOID),
-        ("ft.ou.2.5.over", SIX, BetState.VOID),
-        ("f5.ou.2.5.over", SIX, BetState.WON),
-        ("f5.ah.-1.5.home", SIX, BetState.LOST),
-        ("ft.ml.away", FOUR_AND_A_HALF, BetState.LOST),
-        ("f5.ml.home", FOUR_AND_A_HALF, BetState.WON),
-        ("f5.ah.-0.5.home", FOUR_AND_A_HALF, BetState.WON),
-        ("f5.ou.2.5.over", FOUR_AND_A_HALF, BetState.VOID),
-        ("ft.ml.home", FOUR, BetState.VOID),
-        ("f5.ml.home", FOUR, BetState.VOID),
+        ("ft.ml.home", SIX, OrderState.WON),
+        ("ft.ah.-0.5.home", SIX, OrderState.VOID),
+        ("ft.ou.2.5.over", SIX, OrderState.VOID),
+        ("f5.ou.2.5.over", SIX, OrderState.WON),
+        ("f5.ah.-1.5.home", SIX, OrderState.LOST),
+        ("ft.ml.away", FOUR_AND_A_HALF, OrderState.LOST),
+        ("f5.ml.home", FOUR_AND_A_HALF, OrderState.WON),
+        ("f5.ah.-0.5.home", FOUR_AND_A_HALF, OrderState.WON),
+        ("f5.ou.2.5.over", FOUR_AND_A_HALF, OrderState.VOID),
+        ("ft.ml.home", FOUR, OrderState.VOID),
+        ("f5.ml.home", FOUR, OrderState.VOID),
         # Called in the tenth: the level score after nine innings is what counts.
-        ("ft.ml.away", NINE_AND_A_HALF, BetState.PUSHED),
-        ("ft.ou.18.5.under", NINE_AND_A_HALF, BetState.WON),
-        ("ft.ah.0.5.home", NINE_AND_A_HALF, BetState.WON),
-        ("ft.ah.-1.5.home", SEVEN_OF_SEVEN, BetState.WON),
+        ("ft.ml.away", NINE_AND_A_HALF, OrderState.PUSHED),
+        ("ft.ou.18.5.under", NINE_AND_A_HALF, OrderState.WON),
+        ("ft.ah.0.5.home", NINE_AND_A_HALF, OrderState.WON),
+        ("ft.ah.-1.5.home", SEVEN_OF_SEVEN, OrderState.WON),
     ],
 )
 def test_a_shortened_game_counts_for_the_money_line_before_it_does_for_runs(
-    selection: str, score: BaseballScore, state: BetState
+    selection: str, score: BaseballScore, state: OrderState
 ) -> None:
     assert bet("bs", selection, score).state is state
 
@@ -399,11 +403,11 @@ def test_a_shortened_game_counts_for_the_money_line_before_it_does_for_runs(
 def test_books_differ_on_when_a_baseball_money_line_is_official() -> None:
     rules = HouseRules(official_innings=9)
     assert bet("bs", "ft.ml.home", SIX, rules=rules) == VOID
-    assert bet("bs", "ft.ml.home", NINE, rules=rules).state is BetState.WON
+    assert bet("bs", "ft.ml.home", NINE, rules=rules).state is OrderState.WON
     # A game of seven that is called in its eighth has gone all the innings it has.
     of_seven = BaseballScore((1,) * 7, (1,) * 7 + (0,), scheduled=7, ending=STOPPED)
-    assert bet("bs", "ft.ou.13.5.over", of_seven, rules=rules).state is BetState.WON
-    assert bet("bs", "ft.ml.home", of_seven, rules=rules).state is BetState.PUSHED
+    assert bet("bs", "ft.ou.13.5.over", of_seven, rules=rules).state is OrderState.WON
+    assert bet("bs", "ft.ml.home", of_seven, rules=rules).state is OrderState.PUSHED
 
 
 def test_another_starting_pitcher_voids_every_bet_unless_action_was_agreed() -> None:
@@ -426,15 +430,15 @@ def test_a_game_by_the_clock_stands_with_five_minutes_missing_at_most(
     for selection in ("ot.ml.home", "ot.ah.-1.5.home", "reg.ou.3.5.over", "reg.1x2.home"):
         market, _ = parse_selection(sport, selection)
         assert (void_reason(market, score) is None) is stands
-        expected = Settlement(BetState.WON, STAKE) if stands else VOID
+        expected = Settlement(OrderState.WON, STAKE) if stands else VOID
         assert bet(sport, selection, score) == expected
 
 
 def test_a_level_game_pushes_the_two_way_money_line_and_wins_the_draw() -> None:
     level = HockeyScore((2, 2))
-    assert bet("ih", "ot.ml.home", level) == Settlement(BetState.PUSHED, 0)
-    assert bet("ih", "reg.ml.away", level) == Settlement(BetState.PUSHED, 0)
-    assert bet("ih", "reg.1x2.draw", level).state is BetState.WON
+    assert bet("ih", "ot.ml.home", level) == Settlement(OrderState.PUSHED, 0)
+    assert bet("ih", "reg.ml.away", level) == Settlement(OrderState.PUSHED, 0)
+    assert bet("ih", "reg.1x2.draw", level).state is OrderState.WON
 
 
 # What cannot be settled.

@@ -3,14 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keter.domain.bets import SETTLED, BetState
+from keter.domain.order_states import SETTLED, OrderState
 from keter.domain.streaks import losing_streak, streak_change
 
-S = BetState
+S = OrderState
 STATES = st.sampled_from(sorted(SETTLED))
 
 
-def by_hand(oldest_first: list[BetState]) -> int:
+def by_hand(oldest_first: list[OrderState]) -> int:
     """Compute the reference: one bet after another."""
     streak = 0
     for state in oldest_first:
@@ -22,13 +22,13 @@ def by_hand(oldest_first: list[BetState]) -> int:
 
 
 @given(st.lists(STATES, max_size=12))
-def test_the_row_is_counted_back_to_the_newest_win(states: list[BetState]) -> None:
+def test_the_row_is_counted_back_to_the_newest_win(states: list[OrderState]) -> None:
     assert losing_streak(reversed(states)) == by_hand(states)
 
 
 @given(st.lists(STATES, min_size=1, max_size=12), st.data())
 def test_a_change_is_the_difference_between_both_histories(
-    states: list[BetState], data: st.DataObject
+    states: list[OrderState], data: st.DataObject
 ) -> None:
     place, before = data.draw(st.integers(0, len(states) - 1)), data.draw(st.none() | STATES)
     earlier = [before if n == place else state for n, state in enumerate(states)]

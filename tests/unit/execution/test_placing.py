@@ -12,14 +12,14 @@ from keter.betting_settings import RouterSettings
 from keter.bus.codec import encode
 from keter.bus.errors import ConnectionLostError
 from keter.clock import ManualClock
-from keter.domain.bets import BetState
-from keter.domain.orders import PlacementQuote
+from keter.domain.order_calls import PlacementQuote
+from keter.domain.order_states import OrderState
 from keter.domain.trading import ExecutionMode
 from keter.domain.verdicts import Reason, reject
 from keter.execution.intents import Owner
 from keter.execution.placement_checks import PlacementFacts
 from keter.execution.placing import Placer
-from keter.ledger import BetFilter, FencedError, Ledger, LedgerUnavailableError
+from keter.ledger import FencedError, Ledger, LedgerUnavailableError, OrderFilter
 from keter.venues.base import VenueTransientError
 from tests.kit.execution import (
     ACCOUNT,
@@ -33,7 +33,7 @@ from tests.kit.execution import (
 )
 
 DRY = ExecutionMode.DRY
-S = BetState
+S = OrderState
 CALL_S = 30.0
 
 
@@ -95,7 +95,7 @@ class Desk:
         self.exposures, self.conditions, self.lock = Exposures(), Conditions(clock), Lock(clock)
 
     async def placer(self) -> Placer:
-        fence = (await self.ledger.intents.takeover(ACCOUNT, DRY, at=NOW, worker="router")).fence
+        fence = (await self.ledger.orders.takeover(ACCOUNT, DRY, at=NOW, worker="router")).fence
         owner = Owner(ACCOUNT, DRY, "router", fence, CALL_S)
         return Placer(
             owner,
@@ -109,7 +109,7 @@ class Desk:
         )
 
     async def causes(self) -> list[str]:
-        return [step.cause for step in await self.ledger.intents.trail("id00000001")]
+        return [step.cause for step in await self.ledger.orders.trail("id00000001")]
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ async def test_a_good_signal_is_sent_once_with_our_reference_and_the_venues_pric
         (("IBC", "2.200"),),
         1000,
     )
-    assert (outcome.bet.state, outcome.keeps_exposure, outcome.sent) == (S.PENDING, True, True)
+    assert (outcome.bet.state, outcome.keeps_exposure, outcome.sent) == (S.OPEN, True, True)
     assert await desk.causes() == ["intent", "quoted", "sending", "sent"]
     assert desk.exposures.converted == [signal.decision_id]
     assert outcome.bet.intent.signal == encode(signal), "what was decided on is kept with the bet"
@@ -137,10 +137,10 @@ async def test_a_good_signal_is_sent_once_with_our_reference_and_the_venues_pric
 
 async def test_the_intent_stands_in_the_ledger_before_anybody_is_asked_anything(desk: Desk) -> None:
     placer = await desk.placer()
-    seen: list[BetState] = []
+    seen: list[OrderState] = []
 
     async def quote(_request: object) -> list[PlacementQuote]:
-        seen.append((await desk.ledger.intents.get("id00000001")).state)
+        seen.append((await desk.ledger.orders.get("id00000001")).state)
         return []
 
     desk.venue.quote = quote  # type: ignore[method-assign,assignment]  # a venue that looks into our ledger
@@ -150,11 +150,11 @@ async def test_the_intent_stands_in_the_ledger_before_anybody_is_asked_anything(
 
 async def test_sending_stands_in_the_ledger_before_the_call(desk: Desk) -> None:
     placer = await desk.placer()
-    seen: list[BetState] = []
+    seen: list[OrderState] = []
     real = desk.venue.place
 
     async def place(order: Any) -> Any:
-        seen.append((await desk.ledger.intents.get("id00000001")).state)
+        seen.append((await desk.ledger.orders.get("id00000001")).state)
         return await real(order)
 
     desk.venue.place = place  # type: ignore[method-assign]  # as above
@@ -165,7 +165,7 @@ async def test_sending_stands_in_the_ledger_before_the_call(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("answer", "state", "keeps"),
     [
-        ("sent", S.PENDING, True),
+        ("sent", S.OPEN, True),
         ("refused", S.REFUSED, False),
         ("not_sent", S.REFUSED, False),
         ("lost_after", S.UNKNOWN, True),
@@ -176,7 +176,7 @@ async def test_sending_stands_in_the_ledger_before_the_call(desk: Desk) -> None:
     ],
 )
 async def test_every_answer_ends_the_call_and_a_doubt_keeps_the_exposure(
-    desk: Desk, answer: str, state: BetState, keeps: bool
+    desk: Desk, answer: str, state: OrderState, keeps: bool
 ) -> None:
     desk.venue.answers = [answer]
     outcome = await (await desk.placer()).place(approved(), desk.lock)
@@ -239,7 +239,7 @@ async def test_what_a_closed_router_turns_away_is_no_bet_and_nobody_is_asked(
         False,
     )
     assert (asked, desk.venue.calls, desk.exposures.converted) == ([], [], [])
-    assert await desk.ledger.intents.list_bets(BetFilter()) == []
+    assert await desk.ledger.orders.list_orders(OrderFilter()) == []
 
 
 @CLOSED
@@ -261,14 +261,14 @@ async def test_a_halt_file_that_appears_while_sending_is_committed_still_stops_t
     desk: Desk,
 ) -> None:
     placer = await desk.placer()
-    step = desk.ledger.intents.transition
+    step = desk.ledger.orders.transition
 
-    async def transition(intent_id: str, target: BetState, **how: Any) -> Any:
+    async def transition(intent_id: str, target: OrderState, **how: Any) -> Any:
         bet = await step(intent_id, target, **how)
         desk.conditions.halt = target is S.SENDING
         return bet
 
-    desk.ledger.intents.transition = transition  # type: ignore[method-assign]  # the moment after the commit
+    desk.ledger.orders.transition = transition  # type: ignore[method-assign]  # the moment after the commit
     outcome = await placer.place(approved(), desk.lock)
     assert outcome.bet is not None
     assert (outcome.bet.state, outcome.bet.reason, outcome.sent) == (
@@ -281,15 +281,15 @@ async def test_a_halt_file_that_appears_while_sending_is_committed_still_stops_t
 
 async def test_a_router_that_was_frozen_past_its_lock_does_not_call(desk: Desk) -> None:
     placer = await desk.placer()
-    step = desk.ledger.intents.transition
+    step = desk.ledger.orders.transition
 
-    async def transition(intent_id: str, target: BetState, **how: Any) -> Any:
+    async def transition(intent_id: str, target: OrderState, **how: Any) -> Any:
         bet = await step(intent_id, target, **how)
         if target is S.SENDING:
             desk.clock.set(NOW + timedelta(seconds=100))
         return bet
 
-    desk.ledger.intents.transition = transition  # type: ignore[method-assign]  # frozen after the commit
+    desk.ledger.orders.transition = transition  # type: ignore[method-assign]  # frozen after the commit
     outcome = await placer.place(approved(), desk.lock)
     assert outcome.bet is not None
     assert (outcome.bet.state, outcome.verdict.reason) == (S.REFUSED, Reason.LOCK_LOST)
@@ -301,15 +301,15 @@ async def test_a_price_that_grew_old_while_sending_was_committed_is_not_bet(desk
     decided on is of the past.
     """
     placer = await desk.placer()
-    step = desk.ledger.intents.transition
+    step = desk.ledger.orders.transition
 
-    async def transition(intent_id: str, target: BetState, **how: Any) -> Any:
+    async def transition(intent_id: str, target: OrderState, **how: Any) -> Any:
         bet = await step(intent_id, target, **how)
         if target is S.SENDING:
             desk.clock.set(NOW + timedelta(seconds=RouterSettings().max_signal_age_s + 1))
         return bet
 
-    desk.ledger.intents.transition = transition  # type: ignore[method-assign]  # asleep after the commit
+    desk.ledger.orders.transition = transition  # type: ignore[method-assign]  # asleep after the commit
     outcome = await placer.place(approved(), desk.lock)
     assert outcome.bet is not None
     assert (outcome.bet.state, outcome.verdict.reason, outcome.sent) == (
@@ -330,7 +330,7 @@ async def test_redis_lost_on_the_way_ends_the_intent_and_comes_out(desk: Desk) -
     desk.exposures.answer = ConnectionLostError("gone")
     with pytest.raises(ConnectionLostError):
         await (await desk.placer()).place(approved(), desk.lock)
-    bet = await desk.ledger.intents.get("id00000001")
+    bet = await desk.ledger.orders.get("id00000001")
     assert (bet.state, bet.reason, desk.venue.calls) == (S.SKIPPED, "redis_lost", [])
 
 
@@ -352,19 +352,19 @@ async def test_an_owner_that_was_replaced_stops_before_the_call(desk: Desk) -> N
     real = desk.venue.quote
 
     async def quote(request: Any) -> Any:
-        await desk.ledger.intents.takeover(ACCOUNT, DRY, at=NOW, worker="other")
+        await desk.ledger.orders.takeover(ACCOUNT, DRY, at=NOW, worker="other")
         return await real(request)
 
     desk.venue.quote = quote  # type: ignore[method-assign]  # the other router is quick
     with pytest.raises(FencedError):
         await placer.place(approved(), desk.lock)
     assert desk.venue.calls == []
-    assert (await desk.ledger.intents.get("id00000001")).state is S.SKIPPED
+    assert (await desk.ledger.orders.get("id00000001")).state is S.SKIPPED
 
 
-@pytest.mark.parametrize("resolved", [S.RUNNING, S.PENDING])
+@pytest.mark.parametrize("resolved", [S.FILLED, S.OPEN])
 async def test_an_outcome_that_a_successor_knows_already_is_left_as_it_is(
-    desk: Desk, resolved: BetState
+    desk: Desk, resolved: OrderState
 ) -> None:
     """We were frozen in the call; another router took over and the tracker found the ticket."""
     placer = await desk.placer()
@@ -372,8 +372,8 @@ async def test_an_outcome_that_a_successor_knows_already_is_left_as_it_is(
 
     async def place(order: Any) -> Any:
         answer = await real(order)
-        await desk.ledger.intents.takeover(ACCOUNT, DRY, at=NOW, worker="other")
-        await desk.ledger.intents.transition(
+        await desk.ledger.orders.takeover(ACCOUNT, DRY, at=NOW, worker="other")
+        await desk.ledger.orders.transition(
             "id00000001", resolved, at=NOW, cause="venue", worker="tracker"
         )
         return answer
@@ -385,16 +385,16 @@ async def test_an_outcome_that_a_successor_knows_already_is_left_as_it_is(
 
 
 @pytest.mark.parametrize("failing", [S.QUOTED, S.SENDING])
-async def test_no_call_without_a_commit(desk: Desk, failing: BetState) -> None:
+async def test_no_call_without_a_commit(desk: Desk, failing: OrderState) -> None:
     placer = await desk.placer()
-    step = desk.ledger.intents.transition
+    step = desk.ledger.orders.transition
 
-    async def transition(intent_id: str, target: BetState, **how: Any) -> Any:
+    async def transition(intent_id: str, target: OrderState, **how: Any) -> Any:
         if target is failing:
             raise LedgerUnavailableError("disk full")
         return await step(intent_id, target, **how)
 
-    desk.ledger.intents.transition = transition  # type: ignore[method-assign]  # a full disk
+    desk.ledger.orders.transition = transition  # type: ignore[method-assign]  # a full disk
     with pytest.raises(LedgerUnavailableError):
         await placer.place(approved(), desk.lock)
     assert desk.venue.calls == []

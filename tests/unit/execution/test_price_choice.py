@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from keter.betting_settings import RouterSettings
 from keter.domain.markets import parse_market
-from keter.domain.orders import PlacementQuote
+from keter.domain.order_calls import PlacementQuote
 from keter.domain.signals import ApprovedSignal, ValidatedMarket
 from keter.domain.verdicts import Reason
 from keter.execution.price_choice import (

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from keter.clock import ManualClock
-from keter.domain.bets import BetState
+from keter.domain.order_states import OrderState
 from keter.ledger import Ledger, LedgerUnavailableError, database, open_ledger
 from tests.kit.execution import NOW, an_event, an_intent
 from tests.kit.ledger_contract import put_in
@@ -39,10 +39,10 @@ async def test_a_lock_that_is_never_given_back_is_an_outage_not_a_hang(
     blocker = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
     with pytest.raises(LedgerUnavailableError, match="locked"):
-        await other.intents.create(an_intent(), worker="w")
+        await other.orders.create(an_intent(), worker="w")
     blocker.execute("ROLLBACK")
     blocker.close()
-    await other.intents.create(an_intent(), worker="w")
+    await other.orders.create(an_intent(), worker="w")
     await other.aclose()
 
 
@@ -60,8 +60,8 @@ async def test_the_database_itself_refuses_a_second_open_intent(
     """The promise is the table's, not only the code's: a plain INSERT of another program is refused
     as well.
     """
-    await put_in(ledger, BetState.RUNNING)
-    await put_in(ledger, BetState.SKIPPED, "i2")
+    await put_in(ledger, OrderState.FILLED)
+    await put_in(ledger, OrderState.SKIPPED, "i2")
     with (
         sqlite3.connect(tmp_path / "ledger.db") as connection,
         pytest.raises(sqlite3.IntegrityError),

@@ -10,9 +10,9 @@ import pytest
 from keter.dashboard.performance import settled_only, summarise
 from keter.dashboard.rules.betting import LAST_PLACEMENTS as LOOKED_AT
 from keter.dashboard.rules.betting import PLACED
-from keter.domain.bets import BetState
+from keter.domain.order_states import OrderState
 from keter.domain.trading import ExecutionMode
-from keter.ledger import BetFilter, Ledger
+from keter.ledger import Ledger, OrderFilter
 from keter.ledger.figures import ANSWERED, LAST_PLACEMENTS, closing_values
 from tests.kit.console_seed import ACCOUNT, seed_ledger
 from tests.kit.execution import NOW
@@ -27,18 +27,18 @@ async def test_the_figures_agree_with_the_bets_and_with_the_day(ledger: Ledger) 
     figures = await ledger.figures(DRY, ACCOUNT, TODAY, clv_since=MONTH_AGO)
     summary = await ledger.summary(DRY, ACCOUNT, TODAY)
     assert sum(figures.states.values()) == len(seed.bets)
-    assert figures.states[BetState.UNKNOWN] == 1
+    assert figures.states[OrderState.UNKNOWN] == 1
     assert figures.profit_minor == sum(bet.pnl_minor or 0 for bet in seed.bets)
     assert figures.outstanding_minor == summary.outstanding_minor > 0
     assert figures.day == (await ledger.risk_picture(DRY, ACCOUNT, TODAY))[1]
-    unknown = next(bet for bet in seed.bets if bet.state is BetState.UNKNOWN)
+    unknown = next(bet for bet in seed.bets if bet.state is OrderState.UNKNOWN)
     assert figures.unknown_since == unknown.updated_at
     newest = sorted(
         (bet for bet in seed.bets if bet.state in ANSWERED), key=lambda bet: bet.intent.created_at
     )[-20:]
     assert (figures.placements, figures.refused) == (
         20,
-        sum(bet.state is BetState.REFUSED for bet in newest),
+        sum(bet.state is OrderState.REFUSED for bet in newest),
     )
 
 
@@ -46,7 +46,7 @@ async def test_the_closing_line_value_is_that_of_the_performance_screen(ledger: 
     await seed_ledger(ledger, count=30, now=NOW)
     figures = await ledger.figures(DRY, ACCOUNT, TODAY, clv_since=MONTH_AGO)
     row = summarise(
-        "all", settled_only(await ledger.intents.list_bets(BetFilter(mode=DRY), limit=1000))
+        "all", settled_only(await ledger.orders.list_orders(OrderFilter(mode=DRY), limit=1000))
     )
     assert figures.clv_bets == row.clv_count > 10
     assert figures.clv_mean is not None

@@ -8,20 +8,20 @@ import pyarrow.parquet as pq
 import pytest
 
 from keter.clock import ManualClock
-from keter.domain.bets import BetState
+from keter.domain.order_states import OrderState
 from keter.domain.trading import ExecutionMode
 from keter.errors import UnavailableError, UsageError
-from keter.ledger import BetChanges, Ledger, open_ledger
+from keter.ledger import Ledger, OrderChanges, open_ledger
 from tests.kit.execution import NOW, an_event, an_intent
 from tests.kit.ledger_contract import put_in
 
 
 async def test_a_copy_made_while_writing_is_a_whole_ledger(ledger: Ledger, tmp_path: Path) -> None:
-    await put_in(ledger, BetState.RUNNING)
+    await put_in(ledger, OrderState.FILLED)
     await ledger.backup(tmp_path / "copies" / "one.db")
-    await put_in(ledger, BetState.RUNNING, "after")
+    await put_in(ledger, OrderState.FILLED, "after")
     copy = await open_ledger(f"sqlite:///{tmp_path}/copies/one.db", clock=ManualClock(NOW))
-    assert [bet.intent.intent_id for bet in await copy.intents.open_bets(ExecutionMode.DRY)] == [
+    assert [bet.intent.intent_id for bet in await copy.orders.open_orders(ExecutionMode.DRY)] == [
         "i1"
     ]
     assert await copy.integrity() == []
@@ -33,7 +33,7 @@ async def test_a_copy_made_while_writing_is_a_whole_ledger(ledger: Ledger, tmp_p
 async def test_a_state_that_its_trail_does_not_explain_is_found(
     ledger: Ledger, tmp_path: Path
 ) -> None:
-    await put_in(ledger, BetState.RUNNING)
+    await put_in(ledger, OrderState.FILLED)
     assert await ledger.integrity() == []
     with sqlite3.connect(tmp_path / "ledger.db") as connection:
         connection.execute("UPDATE bets SET state = 'WON'")
@@ -46,7 +46,7 @@ async def test_a_state_that_its_trail_does_not_explain_is_found(
 
 
 async def test_a_row_that_points_nowhere_is_found(ledger: Ledger, tmp_path: Path) -> None:
-    await put_in(ledger, BetState.RUNNING)
+    await put_in(ledger, OrderState.FILLED)
     with sqlite3.connect(tmp_path / "ledger.db") as connection:
         connection.execute("DELETE FROM bets")
     connection.close()
@@ -55,12 +55,12 @@ async def test_a_row_that_points_nowhere_is_found(ledger: Ledger, tmp_path: Path
 
 
 async def test_exports_hold_every_bet_with_exact_money(ledger: Ledger, tmp_path: Path) -> None:
-    await put_in(ledger, BetState.RUNNING)
-    changes = BetChanges(pnl_minor=-1000, settled_at=NOW)
-    await ledger.intents.transition(
-        "i1", BetState.LOST, at=NOW, cause="venue", worker="t", changes=changes
+    await put_in(ledger, OrderState.FILLED)
+    changes = OrderChanges(pnl_minor=-1000, settled_at=NOW)
+    await ledger.orders.transition(
+        "i1", OrderState.LOST, at=NOW, cause="venue", worker="t", changes=changes
     )
-    await put_in(ledger, BetState.PENDING, "i2")
+    await put_in(ledger, OrderState.OPEN, "i2")
     assert await ledger.export(tmp_path / "bets.csv", "csv") == 2
     assert await ledger.export(tmp_path / "bets.parquet", "parquet") == 2
     with (tmp_path / "bets.csv").open(encoding="utf-8") as file:
@@ -97,7 +97,7 @@ async def test_a_copy_or_export_that_cannot_be_written_names_the_file(
 async def test_no_cell_of_an_export_is_a_formula_or_moves_a_cursor(
     ledger: Ledger, tmp_path: Path
 ) -> None:
-    await ledger.intents.create(
+    await ledger.orders.create(
         an_intent(event=an_event('=HYPERLINK("http://x")\x1b[2J')), worker="w"
     )
     await ledger.export(tmp_path / "bets.csv", "csv")

@@ -15,12 +15,12 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from keter.clock import ManualClock
-from keter.domain.bets import BetState
 from keter.domain.feed import EventScore
+from keter.domain.order_states import OrderState
 from keter.domain.quotes import Score
 from keter.domain.trading import ExecutionMode
 from keter.errors import ConfigurationError
-from keter.ledger import BetChanges, LedgerUnavailableError, open_ledger
+from keter.ledger import LedgerUnavailableError, OrderChanges, open_ledger
 from keter.ledger.address import parse_url
 from keter.ledger.columns import EPOCH
 from keter.ledger.database import make_engine
@@ -71,7 +71,7 @@ async def test_every_earlier_schema_comes_up_to_date_and_keeps_its_rows(
     # Accounts have a venue before their name since revision 0007.
     expected = await fill_plainly(path, USER if revision < "0007" else ACCOUNT)
     ledger = await open_ledger(url_of(path), clock=ManualClock(NOW))
-    found = await ledger.intents.open_bets(ExecutionMode.DRY)
+    found = await ledger.orders.open_orders(ExecutionMode.DRY)
     assert [bet.intent.intent_id for bet in found] == expected
     assert len(await ledger.paper.since(ACCOUNT, NOW)) == 1
     (command,) = await ledger.commands.recent()
@@ -82,7 +82,7 @@ async def test_every_earlier_schema_comes_up_to_date_and_keeps_its_rows(
     )
     assert await ledger.results.get("e") == EventScore("e", Score(2, 1, 90), (1, 0), True, EPOCH)
     assert await ledger.integrity() == []
-    await ledger.intents.create(an_intent("new", account="OTHER"), worker="w")
+    await ledger.orders.create(an_intent("new", account="OTHER"), worker="w")
     await ledger.aclose()
 
 
@@ -91,7 +91,7 @@ async def fill_plainly(path: Path, account: str) -> list[str]:
     file has, as its version would.
     """
     whole = await open_ledger(url_of(path.with_name("whole.db")), clock=ManualClock(NOW))
-    await whole.intents.create(an_intent("old", account=account), worker="w")
+    await whole.orders.create(an_intent("old", account=account), worker="w")
     await whole.aclose()
     with sqlite3.connect(path.with_name("whole.db")) as source, sqlite3.connect(path) as target:
         copy_rows(source, target)
@@ -147,7 +147,7 @@ async def test_the_money_of_each_account_is_the_same_after_every_migration(
         assert figures.states == {"WON" if pnl_minor > 0 else "LOST": 1}
         assert figures.profit_minor == figures.day.pnl_minor == pnl_minor
         # The triggers write to the new sums too.
-        await put_in(ledger, BetState.RUNNING, f"{mode}-{name}-new", account=account, mode=mode)
+        await put_in(ledger, OrderState.FILLED, f"{mode}-{name}-new", account=account, mode=mode)
         figures = await ledger.figures(mode, account, "2026-02-21", clv_since=NOW)
         assert figures.states["RUNNING"] == 1
     for name, pnl_minor in paper.items():
@@ -166,10 +166,10 @@ async def fill_with_results(path: Path, prefix: str, paper: dict[str, int]) -> N
     whole = await open_ledger(url_of(path.with_name("whole.db")), clock=ManualClock(NOW))
     for (mode, name), pnl_minor in RESULTS.items():
         bet = f"{mode}-{name}"
-        await put_in(whole, BetState.RUNNING, bet, account=f"{prefix}{name}", mode=mode)
-        changes = BetChanges(pnl_minor=pnl_minor, settled_at=NOW)
-        state = BetState.WON if pnl_minor > 0 else BetState.LOST
-        await whole.intents.transition(bet, state, at=NOW, cause="c", worker="t", changes=changes)
+        await put_in(whole, OrderState.FILLED, bet, account=f"{prefix}{name}", mode=mode)
+        changes = OrderChanges(pnl_minor=pnl_minor, settled_at=NOW)
+        state = OrderState.WON if pnl_minor > 0 else OrderState.LOST
+        await whole.orders.transition(bet, state, at=NOW, cause="c", worker="t", changes=changes)
     await whole.aclose()
     with sqlite3.connect(path.with_name("whole.db")) as source, sqlite3.connect(path) as target:
         copy_rows(source, target)
@@ -211,10 +211,10 @@ async def test_a_reader_creates_nothing_and_says_so(tmp_path: Path) -> None:
 async def test_a_reader_reads_while_a_writer_writes(tmp_path: Path) -> None:
     writer = await open_ledger(url_of(tmp_path / "l.db"), clock=ManualClock(NOW))
     reader = await open_ledger(url_of(tmp_path / "l.db"), clock=ManualClock(NOW), read_only=True)
-    await writer.intents.create(an_intent(), worker="w")
-    assert len(await reader.intents.open_bets(ExecutionMode.DRY)) == 1
+    await writer.orders.create(an_intent(), worker="w")
+    assert len(await reader.orders.open_orders(ExecutionMode.DRY)) == 1
     with pytest.raises(LedgerUnavailableError, match="readonly"):
-        await reader.intents.create(an_intent("i2"), worker="w")
+        await reader.orders.create(an_intent("i2"), worker="w")
     await reader.aclose()
     await writer.aclose()
 
@@ -233,7 +233,7 @@ async def test_processes_that_start_together_make_one_ledger(tmp_path: Path) -> 
         "import asyncio, sys\nfrom keter.clock import ManualClock\nfrom keter.ledger import"
         " open_ledger\nfrom tests.kit.execution import NOW, an_intent, an_event\nasync def"
         " main():\n    ledger = await open_ledger(sys.argv[1], clock=ManualClock(NOW))\n    await"
-        " ledger.intents.create(an_intent('i' + sys.argv[2], event=an_event('T' + sys.argv[2])),"
+        " ledger.orders.create(an_intent('i' + sys.argv[2], event=an_event('T' + sys.argv[2])),"
         " worker='w')\n    await ledger.aclose()\nasyncio.run(main())\n"
     )
     url = url_of(tmp_path / "l.db")
@@ -247,5 +247,5 @@ async def test_processes_that_start_together_make_one_ledger(tmp_path: Path) -> 
         _, errors = await asyncio.to_thread(child.communicate, timeout=60)
         assert child.returncode == 0, errors
     ledger = await open_ledger(url, clock=ManualClock(NOW))
-    assert len(await ledger.intents.open_bets(ExecutionMode.DRY)) == 6
+    assert len(await ledger.orders.open_orders(ExecutionMode.DRY)) == 6
     await ledger.aclose()

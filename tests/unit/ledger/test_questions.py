@@ -12,9 +12,9 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from keter.clock import ManualClock
-from keter.domain.bets import BetState
+from keter.domain.order_states import OrderState
 from keter.domain.trading import ExecutionMode
-from keter.ledger import BetChanges, Ledger, open_ledger
+from keter.ledger import Ledger, OrderChanges, open_ledger
 from keter.ledger.totals import (
     BETS,
     PAPER,
@@ -96,12 +96,14 @@ async def test_a_question_with_a_small_answer_does_not_grow_with_the_history(
 
 
 async def test_the_totals_follow_every_step_and_every_correction(ledger: Ledger) -> None:
-    await put_in(ledger, BetState.WON, "i1")
-    await put_in(ledger, BetState.RUNNING, "i2")
-    await ledger.intents.amend(
-        "i1", BetChanges(pnl_minor=700, settled_at=NOW), at=NOW, cause="venue", worker="t"
+    await put_in(ledger, OrderState.WON, "i1")
+    await put_in(ledger, OrderState.FILLED, "i2")
+    await ledger.orders.amend(
+        "i1", OrderChanges(pnl_minor=700, settled_at=NOW), at=NOW, cause="venue", worker="t"
     )
-    await ledger.intents.amend("i1", BetChanges(pnl_minor=500), at=NOW, cause="regrade", worker="t")
+    await ledger.orders.amend(
+        "i1", OrderChanges(pnl_minor=500), at=NOW, cause="regrade", worker="t"
+    )
     found = await ledger._database.read(lambda c: read_bet_totals(c, DRY, ACCOUNT))
     owner = owner_of(DRY, ACCOUNT)
     assert sorted(found, key=lambda one: one.state) == [
@@ -114,7 +116,7 @@ async def test_the_totals_follow_every_step_and_every_correction(ledger: Ledger)
 async def test_a_total_that_its_rows_do_not_explain_is_found(
     ledger: Ledger, tmp_path: Path
 ) -> None:
-    await put_in(ledger, BetState.RUNNING)
+    await put_in(ledger, OrderState.FILLED)
     with sqlite3.connect(tmp_path / "ledger.db") as file:
         file.execute("UPDATE totals SET number = 7 WHERE state = 'RUNNING'")
     file.close()
@@ -146,7 +148,7 @@ async def test_folding_keeps_the_accounts_apart(ledger: Ledger, tmp_path: Path) 
 
 
 async def test_folding_keeps_the_sums(ledger: Ledger, tmp_path: Path) -> None:
-    await put_in(ledger, BetState.RUNNING)
+    await put_in(ledger, OrderState.FILLED)
     with sqlite3.connect(tmp_path / "ledger.db") as file:
         file.executemany(
             "INSERT INTO totals (book, owner, state, number, pnl_minor) VALUES ('paper', ?, '',"

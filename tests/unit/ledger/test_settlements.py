@@ -1,19 +1,19 @@
 """Settlements come back as they were written."""
 
-from keter.domain.bets import BetState
+from keter.domain.order_states import OrderState
 from keter.ledger import Ledger, SettlementRow
 from tests.kit.execution import NOW
 from tests.kit.ledger_contract import put_in
 
 
 async def test_settlements_keep_both_opinions(ledger: Ledger) -> None:
-    await put_in(ledger, BetState.RUNNING)
+    await put_in(ledger, OrderState.FILLED)
     row = SettlementRow(
         "i1",
         NOW,
-        BetState.WON,
+        OrderState.WON,
         1200,
-        BetState.HALF_WON,
+        OrderState.HALF_WON,
         600,
         agrees=False,
         evidence={"final": [[2, 1]]},

@@ -7,15 +7,15 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from keter.clock import ManualClock
-from keter.domain.bets import BetState
 from keter.domain.exposure import DayRisk
+from keter.domain.order_states import OrderState
 from keter.domain.trading import ExecutionMode
-from keter.ledger import BetChanges, Ledger, open_ledger
+from keter.ledger import Ledger, OrderChanges, open_ledger
 from tests.kit.execution import ACCOUNT, NOW, an_event, an_intent
 from tests.kit.ledger_contract import put_in
 
 DRY = ExecutionMode.DRY
-S = BetState
+S = OrderState
 TODAY = "2026-02-21"
 
 
@@ -27,14 +27,14 @@ async def day_risk(ledger: Ledger, day: str) -> DayRisk:
 async def settle(
     ledger: Ledger,
     intent_id: str,
-    state: BetState,
+    state: OrderState,
     pnl_minor: int,
     at: datetime,
     made: datetime = NOW,
 ) -> None:
-    await put_in(ledger, S.RUNNING, intent_id, created_at=made)
-    changes = BetChanges(pnl_minor=pnl_minor, settled_at=at)
-    await ledger.intents.transition(
+    await put_in(ledger, S.FILLED, intent_id, created_at=made)
+    changes = OrderChanges(pnl_minor=pnl_minor, settled_at=at)
+    await ledger.orders.transition(
         intent_id, state, at=at, cause="venue", worker="t", changes=changes
     )
 
@@ -54,10 +54,10 @@ async def test_the_day_sums_what_was_settled_and_staked_on_it(ledger: Ledger) ->
 
 
 async def test_the_stake_that_the_venue_booked_counts_once_it_is_known(ledger: Ledger) -> None:
-    await put_in(ledger, S.PENDING, "i1")
-    changes = BetChanges(placed_stake_minor=400)
-    await ledger.intents.transition(
-        "i1", S.RUNNING, at=NOW, cause="venue", worker="t", changes=changes
+    await put_in(ledger, S.OPEN, "i1")
+    changes = OrderChanges(placed_stake_minor=400)
+    await ledger.orders.transition(
+        "i1", S.FILLED, at=NOW, cause="venue", worker="t", changes=changes
     )
     assert (await day_risk(ledger, TODAY)).staked_minor == 400
     assert (await ledger.summary(DRY, ACCOUNT)).outstanding_minor == 400
@@ -75,7 +75,7 @@ async def test_the_stake_that_the_venue_booked_counts_once_it_is_known(ledger: L
     ],
 )
 async def test_pushes_and_void_bets_neither_lengthen_nor_end_a_losing_streak(
-    ledger: Ledger, results: tuple[BetState, ...], streak: int
+    ledger: Ledger, results: tuple[OrderState, ...], streak: int
 ) -> None:
     for n, state in enumerate(results):
         await settle(ledger, f"i{n}", state, 0, NOW + timedelta(seconds=n))
@@ -103,7 +103,7 @@ async def test_the_day_begins_in_the_configured_zone(tmp_path: Path) -> None:
 
 
 async def test_the_strip_tells_open_and_unknown_money_apart(ledger: Ledger) -> None:
-    await put_in(ledger, S.RUNNING, "r", stake_minor=1000)
+    await put_in(ledger, S.FILLED, "r", stake_minor=1000)
     await put_in(ledger, S.UNKNOWN, "u", stake_minor=300)
     await put_in(ledger, S.QUOTED, "q", stake_minor=5000)
     await settle(ledger, "w", S.WON, 1200, NOW)
@@ -117,10 +117,10 @@ async def test_the_strip_tells_open_and_unknown_money_apart(ledger: Ledger) -> N
 
 
 async def test_modes_do_not_mix(ledger: Ledger) -> None:
-    await ledger.intents.create(
+    await ledger.orders.create(
         an_intent("live", mode=ExecutionMode.LIVE, event=an_event("Live FC")), worker="w"
     )
-    for state in (S.QUOTED, S.SENDING, S.PENDING):
-        await ledger.intents.transition("live", state, at=NOW, cause="c", worker="w")
+    for state in (S.QUOTED, S.SENDING, S.OPEN):
+        await ledger.orders.transition("live", state, at=NOW, cause="c", worker="w")
     assert (await ledger.summary(DRY, ACCOUNT)).open == 0
     assert (await ledger.summary(ExecutionMode.LIVE, ACCOUNT)).open == 1

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families as parse
 
 from keter.bus.telemetry.heartbeats import BUCKETS_S
-from keter.domain.bets import BetState
 from keter.domain.exposure import DayRisk
+from keter.domain.order_states import OrderState
 from keter.ledger import Figures
 from keter.metrics import CATALOGUE, Known, expose
 from tests.kit.beats import ACCOUNT, NOW, account_part, beat, bus_part, known, latency_fields
@@ -72,7 +72,7 @@ def test_with_both_keter_is_up() -> None:
 
 def test_every_state_of_a_bet_has_its_series() -> None:
     states = {dict(key)["state"] for name, key in samples(known()) if name == "keter_bets"}
-    assert states == {state.value for state in BetState}
+    assert states == {state.value for state in OrderState}
 
 
 def test_an_unknown_bet_ages() -> None:

@@ -145,7 +145,9 @@ def test_one_independent_bet_is_plain_kelly() -> None:
 
 
 def lines(*bets: tuple[MarketKind, int | None, Outcome, float]) -> list[LineBet]:
-    return [LineBet(Market(FT, kind, line_q), side, odds) for kind, line_q, side, odds in bets]
+    return [
+        LineBet(Market(FT, kind, line_q), outcome, odds) for kind, line_q, outcome, odds in bets
+    ]
 
 
 AH, OU, RESULT = MarketKind.ASIAN_HANDICAP, MarketKind.OVER_UNDER, MarketKind.ONE_X_TWO

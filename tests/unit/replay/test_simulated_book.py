@@ -20,7 +20,7 @@ def test_a_bet_of_another_sport_waits_for_a_score_that_settles_it() -> None:
     book = SimulatedBook(load_settings(None, {}))
     event = msgspec.structs.replace(an_event(), event_uid="bb-1-alpha-v-beta", sport="bb")
     spread = parse_market("bb", "ot.ah.-1.5")
-    book.place(a_signal(event=event, market=spread, side=Outcome.HOME, odds=2.2), 1000, NOW)
+    book.place(a_signal(event=event, market=spread, outcome=Outcome.HOME, odds=2.2), 1000, NOW)
     seen = EventScore(event.event_uid, Score(99, 97), None, True, LATER)
     assert book.settle(seen, LATER) == 0
     assert book.staked_open_minor == 1000

@@ -58,7 +58,7 @@ def taken(
         signal.event_uid,
         update.event.league,
         update.market,
-        signal.side,
+        signal.outcome,
         stake_minor,
         "2.2",
         status,
@@ -93,7 +93,7 @@ def test_a_signal_on_a_calm_day_gets_the_fixed_stake() -> None:
     [
         (CALM, "bets on the event", 2, 3),
         (
-            replace(CALM, exposures=(taken(a_signal(side=Outcome.DRAW), 8000),)),
+            replace(CALM, exposures=(taken(a_signal(outcome=Outcome.DRAW), 8000),)),
             "event",
             1000,
             10_000,
@@ -140,7 +140,7 @@ def test_a_pass_names_the_limit_of_which_the_smallest_part_is_left(
             replace(CALM, exposures=(taken(a_signal(), status=ExposureStatus.RESERVED),)),
             Reason.SELECTION_OPEN,
         ),
-        (replace(CALM, exposures=(taken(a_signal(side=Outcome.AWAY)),)), Reason.OK),
+        (replace(CALM, exposures=(taken(a_signal(outcome=Outcome.AWAY)),)), Reason.OK),
         (replace(CALM, cooling=Reason.COOLDOWN_EVENT), Reason.COOLDOWN_EVENT),
         (replace(CALM, bets_on_event=3), Reason.EVENT_BET_COUNT),
         (replace(CALM, bets_on_event=2), Reason.OK),
@@ -169,8 +169,8 @@ def elsewhere(
 @pytest.mark.parametrize(
     ("exposure", "limits", "expected"),
     [
-        (taken(a_signal(side=Outcome.AWAY), 9001), LIMITS, Reason.EXPOSURE_EVENT),
-        (taken(a_signal(side=Outcome.AWAY), 9000), LIMITS, Reason.OK),
+        (taken(a_signal(outcome=Outcome.AWAY), 9001), LIMITS, Reason.EXPOSURE_EVENT),
+        (taken(a_signal(outcome=Outcome.AWAY), 9000), LIMITS, Reason.OK),
         (elsewhere(49_001, "*DEMO LEAGUE"), LIMITS, Reason.EXPOSURE_LEAGUE),
         (elsewhere(49_001, "OTHER"), LIMITS, Reason.OK),
         (elsewhere(99_001, "OTHER"), limited(max_exposure_day=9999), Reason.EXPOSURE_TOTAL),
@@ -317,16 +317,18 @@ def test_the_stake_follows_the_rule_rounded_down_under_the_hard_cap(
     ],
 )
 def test_kelly_is_given_all_five_results(
-    market: Market, side: Outcome, expected: dict[str, float]
+    market: Market, outcome: Outcome, expected: dict[str, float]
 ) -> None:
     """With action 0.8 (or 1 on 1X2) evenly split; the half result agrees with the settlement of the
     line.
     """
     mass = 0.5 if market == RESULT else 0.4
-    signal = a_signal(market=market, side=side)
+    signal = a_signal(market=market, outcome=outcome)
     chances = chances_of(priced_at(signal, mass, mass))
     assert chances == pytest.approx(Chances.of({"win": 0.0, **expected}))
-    halves = {result_halves(market, side, home, away) for home, away in product(range(6), repeat=2)}
+    halves = {
+        result_halves(market, outcome, home, away) for home, away in product(range(6), repeat=2)
+    }
     named = {2: "win", 1: "half_win", 0: "push", -1: "half_loss", -2: "loss"}
     assert {named[half] for half in halves} == set(expected)
 
@@ -396,11 +398,11 @@ def test_a_quarter_line_that_the_result_speaks_of_is_staked_on_its_half_results(
     st.floats(1.01, 50),
 )
 def test_kelly_has_an_answer_even_where_handicap_and_result_contradict_each_other(
-    effective_p: float, push_p: float, line_q: int, side: Outcome, odds: float
+    effective_p: float, push_p: float, line_q: int, outcome: Outcome, odds: float
 ) -> None:
     action = 1 - (push_p / 2 if line_q % 2 else push_p)
     signal = a_signal(
-        market=Market(FULL_TIME, MarketKind.ASIAN_HANDICAP, line_q), side=side, odds=odds
+        market=Market(FULL_TIME, MarketKind.ASIAN_HANDICAP, line_q), outcome=outcome, odds=odds
     )
     signal = priced_at(signal, action * effective_p, action * (1 - effective_p))
     chances = chances_of(signal)
@@ -451,7 +453,7 @@ def signals(draw: st.DrawFn) -> ConfirmedSignal:
     return a_signal(
         event=draw(st.sampled_from(EVENTS)),
         market=market,
-        side=draw(st.sampled_from(market.sides)),
+        outcome=draw(st.sampled_from(market.outcomes)),
         odds=draw(st.sampled_from([1.8, 2.2, 3.5])),
         effective_p=draw(st.sampled_from([0.5, 0.57])),
     )
@@ -483,12 +485,12 @@ def brute_worst(exposures: list[Exposure]) -> Decimal:
         total = Decimal(0)
         for bet in exposures:
             assert bet.market is not None
-            assert bet.side is not None
+            assert bet.outcome is not None
             score = (ht_home, ht_away)
             if bet.market.period == FULL_TIME:
                 score = (ht_home + more_home, ht_away + more_away)
             total += (
-                Decimal(max(0, -result_halves(bet.market, bet.side, *score)) * bet.stake_minor)
+                Decimal(max(0, -result_halves(bet.market, bet.outcome, *score)) * bet.stake_minor)
                 / 200
             )
         lost.append(total)
@@ -503,29 +505,29 @@ def test_no_accepted_sequence_ever_passes_any_cap(
     """Bets are taken, become bets, end or expire in any order; after every approval all caps hold
     by an independent count.
     """
-    open_bets: list[Exposure] = []
+    open_orders: list[Exposure] = []
     staked = 0
     counts: dict[str, int] = {}
     for signal in asked:
-        bet_minor = sum(e.stake_minor for e in open_bets if e.status is ExposureStatus.BET)
+        bet_minor = sum(e.stake_minor for e in open_orders if e.status is ExposureStatus.BET)
         context = replace(
             CALM,
-            exposures=tuple(open_bets),
+            exposures=tuple(open_orders),
             day=DayRisk("d", staked_minor=staked),
             balance_minor=20_000 - bet_minor,
             bets_on_event=counts.get(signal.event_uid, 0),
         )
         made = assess(signal, context, limits)
         if made.verdict.accepted:
-            open_bets.append(taken(signal, made.stake_minor, ExposureStatus.RESERVED))
+            open_orders.append(taken(signal, made.stake_minor, ExposureStatus.RESERVED))
             counts[signal.event_uid] = counts.get(signal.event_uid, 0) + 1
-            check_caps(open_bets, staked, limits, counts)
-        if len(open_bets) > 0 and data.draw(CHOICE):
-            index = data.draw(st.integers(0, len(open_bets) - 1))
-            bet = open_bets.pop(index)
+            check_caps(open_orders, staked, limits, counts)
+        if len(open_orders) > 0 and data.draw(CHOICE):
+            index = data.draw(st.integers(0, len(open_orders) - 1))
+            bet = open_orders.pop(index)
             if bet.status is ExposureStatus.RESERVED and data.draw(CHOICE):
                 staked += bet.stake_minor
-                open_bets.append(taken_as_bet(bet))
+                open_orders.append(taken_as_bet(bet))
 
 
 def taken_as_bet(bet: Exposure) -> Exposure:
@@ -534,7 +536,7 @@ def taken_as_bet(bet: Exposure) -> Exposure:
         bet.event_uid,
         bet.league,
         bet.market,
-        bet.side,
+        bet.outcome,
         bet.stake_minor,
         bet.odds,
         ExposureStatus.BET,
@@ -543,26 +545,26 @@ def taken_as_bet(bet: Exposure) -> Exposure:
 
 
 def check_caps(
-    open_bets: list[Exposure], staked: int, limits: RiskLimits, counts: dict[str, int]
+    open_orders: list[Exposure], staked: int, limits: RiskLimits, counts: dict[str, int]
 ) -> None:
     risk = limits.risk
     for event in EVENTS:
         assert (
-            brute_worst([e for e in open_bets if e.event_uid == event.event_uid])
+            brute_worst([e for e in open_orders if e.event_uid == event.event_uid])
             <= risk.max_exposure_event
         )
     for league in ("L0", "L1"):
         assert (
-            sum(e.stake_minor for e in open_bets if e.league == league)
+            sum(e.stake_minor for e in open_orders if e.league == league)
             <= 100 * risk.max_exposure_league
         )
-    assert sum(e.stake_minor for e in open_bets) <= 100 * risk.max_exposure_total
-    assert sum(e.stake_minor for e in open_bets) <= 20_000
-    reserved = sum(e.stake_minor for e in open_bets if e.status is ExposureStatus.RESERVED)
+    assert sum(e.stake_minor for e in open_orders) <= 100 * risk.max_exposure_total
+    assert sum(e.stake_minor for e in open_orders) <= 20_000
+    reserved = sum(e.stake_minor for e in open_orders if e.status is ExposureStatus.RESERVED)
     assert staked + reserved <= 100 * risk.max_exposure_day
     assert max(counts.values()) <= risk.max_bets_per_event
-    assert all(500 <= e.stake_minor <= 100 * risk.max_stake for e in open_bets)
-    assert len({(e.event_uid, e.selection_id) for e in open_bets}) == len(open_bets)
+    assert all(500 <= e.stake_minor <= 100 * risk.max_stake for e in open_orders)
+    assert len({(e.event_uid, e.selection_id) for e in open_orders}) == len(open_orders)
 
 
 def test_the_signal_worth_most_comes_first_and_of_equals_the_one_that_came_first() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keter.domain.exposure import Exposure, ExposureStatus, worst_case
-from keter.domain.market_kinds import SIDES, MarketKind, Outcome
+from keter.domain.market_kinds import OUTCOMES, MarketKind, Outcome
 from keter.domain.markets import Market, parse_market
 from keter.domain.signals import ApprovedSignal
 from keter.domain.sports import FULL_TIME
@@ -27,8 +27,8 @@ from tests.unit.risk.test_gate import CALM, LIMITS, elsewhere, limited, taken
 STOPPED = reject(Reason.TRADING_NOT_ACTIVE, cause=TradingMode.REDUCING.value)
 REDUCING = replace(CALM, trading=STOPPED, reducing=True)
 HOME = parse_market("fb", "ft.ah.-0.5")
-OVER = a_signal(market=TOTALS, side=Outcome.OVER)
-UNDER = a_signal(market=TOTALS, side=Outcome.UNDER)
+OVER = a_signal(market=TOTALS, outcome=Outcome.OVER)
+UNDER = a_signal(market=TOTALS, outcome=Outcome.UNDER)
 RESERVED = ExposureStatus.RESERVED
 
 
@@ -43,7 +43,7 @@ def at_risk(draw: st.DrawFn) -> Exposure:
     status = draw(st.sampled_from(ExposureStatus))
     stake = draw(st.integers(1, 5_000))
     return Exposure(
-        "d", "e", "L", market, draw(st.sampled_from(SIDES[kind])), stake, "2.00", status, NOW
+        "d", "e", "L", market, draw(st.sampled_from(OUTCOMES[kind])), stake, "2.00", status, NOW
     )
 
 
@@ -104,7 +104,9 @@ def test_two_promises_do_not_share_the_bet_they_lie_beside() -> None:
     """Each alone would raise nothing; both becoming bets would."""
     beside = (
         taken(UNDER, 1500),
-        taken(a_signal(market=parse_market("fb", "ft.ou.2.25"), side=Outcome.OVER), 1000, RESERVED),
+        taken(
+            a_signal(market=parse_market("fb", "ft.ou.2.25"), outcome=Outcome.OVER), 1000, RESERVED
+        ),
     )
     assert (
         assess(OVER, replace(REDUCING, exposures=beside), LIMITS)[0].reason
@@ -142,7 +144,7 @@ def own(signal: ApprovedSignal, stake_minor: int = 1000) -> Exposure:
 
 def beside(signal: ApprovedSignal, stake_minor: int) -> Exposure:
     return msgspec.structs.replace(
-        taken(signal.signal, stake_minor), side=Outcome.UNDER, decision_id="other"
+        taken(signal.signal, stake_minor), outcome=Outcome.UNDER, decision_id="other"
     )
 
 
@@ -180,5 +182,5 @@ def test_a_stake_that_was_lowered_since_its_reservation_is_judged_as_it_will_be_
 
 
 def test_bets_of_other_events_are_nothing_to_lie_beside() -> None:
-    other = taken(a_signal(market=TOTALS, side=Outcome.UNDER, event=an_event("Gamma")))
+    other = taken(a_signal(market=TOTALS, outcome=Outcome.UNDER, event=an_event("Gamma")))
     assert check(taken(OVER), [other]).reason is Reason.RAISES_EXPOSURE

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from keter.clock import ManualClock
-from keter.domain.bets import BetState
+from keter.domain.order_states import OrderState
 from keter.domain.processes import EVERYTHING, RECORDING
 from keter.domain.trading import ExecutionMode
 from keter.errors import ConfigurationError, KeterError, PermissionDeniedError, UnavailableError
@@ -28,7 +28,7 @@ from tests.unit.supervision.test_preflight import LIMITS
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 CLOCK = ManualClock(NOW)
 PEM, PUBLIC = new_key()
-S = BetState
+S = OrderState
 LIVE = ExecutionMode.LIVE
 
 
@@ -81,7 +81,7 @@ def settings(folder: Path, lacking: dict[str, str] | None = None, **more: str) -
 
 def put_bets(
     folder: Path,
-    state: BetState,
+    state: OrderState,
     *,
     count: int = 1,
     account: str = ACCOUNT,
@@ -91,11 +91,11 @@ def put_bets(
         ledger = await open_settings_ledger(settings(folder), clock=CLOCK)
         for n in range(count):
             name = f"{account}{mode}{state}{n}"
-            await ledger.intents.create(
+            await ledger.orders.create(
                 an_intent(name, event=an_event(name), mode=mode, account=account), worker="w"
             )
             for step in WAY_TO[state]:
-                await ledger.intents.transition(name, step, at=NOW, cause="test", worker="w")
+                await ledger.orders.transition(name, step, at=NOW, cause="test", worker="w")
         await ledger.aclose()
 
     asyncio.run(put())
@@ -114,9 +114,9 @@ def test_with_nothing_open_a_start_is_refused_with_its_reason(tmp_path: Path, la
 
 
 @pytest.mark.parametrize("lacking", LACKING)
-@pytest.mark.parametrize("state", [S.SENDING, S.PENDING, S.RUNNING, S.UNKNOWN])
+@pytest.mark.parametrize("state", [S.SENDING, S.OPEN, S.FILLED, S.UNKNOWN])
 def test_with_a_bet_that_may_be_at_the_venue_it_is_followed(
-    tmp_path: Path, lacking: str, state: BetState
+    tmp_path: Path, lacking: str, state: OrderState
 ) -> None:
     environ, why, _ = LACKING[lacking]
     put_bets(tmp_path, state, count=2)
@@ -129,7 +129,7 @@ def test_with_a_bet_that_may_be_at_the_venue_it_is_followed(
 @pytest.mark.parametrize("lacking", LACKING)
 def test_while_it_follows_arming_is_refused_with_the_sentence(tmp_path: Path, lacking: str) -> None:
     environ, why, code = LACKING[lacking]
-    put_bets(tmp_path, S.RUNNING)
+    put_bets(tmp_path, S.FILLED)
     with pytest.raises(KeterError) as refused:
         armable(settings(tmp_path, environ), CLOCK)
     assert why in str(refused.value)
@@ -137,7 +137,7 @@ def test_while_it_follows_arming_is_refused_with_the_sentence(tmp_path: Path, la
 
 
 def test_live_that_lacks_nothing_and_dry_start_as_ever(tmp_path: Path) -> None:
-    put_bets(tmp_path, S.RUNNING)
+    put_bets(tmp_path, S.FILLED)
     assert start_following(settings(tmp_path), CLOCK) is None
     assert obstacle(settings(tmp_path), CLOCK) is None
     dry = settings(tmp_path, LACKING["no licence"][0], EXECUTION_MODE="DRY")
@@ -147,8 +147,8 @@ def test_live_that_lacks_nothing_and_dry_start_as_ever(tmp_path: Path) -> None:
 def test_bets_on_paper_are_not_followed_without_the_licence_that_was_asked_for(
     tmp_path: Path,
 ) -> None:
-    put_bets(tmp_path, S.RUNNING, mode=ExecutionMode.DRY)
-    put_bets(tmp_path, S.RUNNING)
+    put_bets(tmp_path, S.FILLED, mode=ExecutionMode.DRY)
+    put_bets(tmp_path, S.FILLED)
     dry = settings(tmp_path, LACKING["ended"][0], EXECUTION_MODE="DRY", LICENSE_REQUIRED_FOR="all")
     with pytest.raises(PermissionDeniedError, match="DRY needs a valid licence"):
         start_following(dry, CLOCK)
@@ -157,7 +157,7 @@ def test_bets_on_paper_are_not_followed_without_the_licence_that_was_asked_for(
 def test_nothing_is_followed_without_credentials_and_the_bets_that_wait_for_them_are_named(
     tmp_path: Path,
 ) -> None:
-    put_bets(tmp_path, S.RUNNING, count=3)
+    put_bets(tmp_path, S.FILLED, count=3)
     with pytest.raises(
         ConfigurationError, match=f"AO_PASS.* 3 open LIVE bets of {ACCOUNT} wait for its user name"
     ):
@@ -182,7 +182,7 @@ def test_a_ledger_that_cannot_be_read_is_no_proof_that_nothing_is_open(tmp_path:
 
 
 def test_a_recording_has_no_tracker_and_follows_nothing(tmp_path: Path) -> None:
-    put_bets(tmp_path, S.RUNNING)
+    put_bets(tmp_path, S.FILLED)
     without = settings(tmp_path, LACKING["no licence"][0])
     assert why_following_only(without, CLOCK, EVERYTHING) is not None
     with pytest.raises(PermissionDeniedError):
@@ -230,6 +230,6 @@ def test_nothing_starts_over_a_connection_that_others_can_listen_to(
     """Before anything is started, so that no process sends the password first; also where bets
     would be followed.
     """
-    put_bets(tmp_path, S.RUNNING)
+    put_bets(tmp_path, S.FILLED)
     with pytest.raises(ConfigurationError, match=r"LIVE refuses the (venue|Redis) at"):
         why_following_only(settings(tmp_path, {**way, **more}), CLOCK, EVERYTHING)

@@ -22,21 +22,23 @@ async def read_market(
     """
     for _ in range(TRIES):
         found = await read_selections(
-            bus, account, event_uid, [market.selection_id(side) for side in market.sides]
+            bus, account, event_uid, [market.selection_id(outcome) for outcome in market.outcomes]
         )
-        sides = [latest for latest in found if latest is not None]
-        if len(sides) < len(found):
+        outcomes = [latest for latest in found if latest is not None]
+        if len(outcomes) < len(found):
             return None
-        if len({side.trace_id for side in sides}) == 1:
-            live = sides[0].phase is Phase.LIVE
-            score = await read_score(bus, sides[0].event.event_uid) if live else None
-            return _put_together(market, sides, score.score if score is not None else None)
+        if len({outcome.trace_id for outcome in outcomes}) == 1:
+            live = outcomes[0].phase is Phase.LIVE
+            score = await read_score(bus, outcomes[0].event.event_uid) if live else None
+            return _put_together(market, outcomes, score.score if score is not None else None)
     return None
 
 
-def _put_together(market: Market, sides: Sequence[LatestOdds], score: Score | None) -> MarketUpdate:
-    first = sides[0]
-    names = dict.fromkeys(price.book for side in sides for price in side.prices)
+def _put_together(
+    market: Market, outcomes: Sequence[LatestOdds], score: Score | None
+) -> MarketUpdate:
+    first = outcomes[0]
+    names = dict.fromkeys(price.book for outcome in outcomes for price in outcome.prices)
     return MarketUpdate(
         trace_id=first.trace_id,
         account=first.account,
@@ -44,16 +46,16 @@ def _put_together(market: Market, sides: Sequence[LatestOdds], score: Score | No
         market=market,
         phase=first.phase,
         ref=first.ref,
-        books=tuple(_book(name, sides, first.confirmed_at) for name in names),
+        books=tuple(_book(name, outcomes, first.confirmed_at) for name in names),
         active=first.active,
         received_at=first.received_at,
         score=score,
     )
 
 
-def _book(name: str, sides: Sequence[LatestOdds], feed_confirmed_at: datetime) -> BookPrices:
+def _book(name: str, outcomes: Sequence[LatestOdds], feed_confirmed_at: datetime) -> BookPrices:
     prices: list[LatestPrice | None] = [
-        next((p for p in side.prices if p.book == name), None) for side in sides
+        next((p for p in outcome.prices if p.book == name), None) for outcome in outcomes
     ]
     known = [price for price in prices if price is not None]
     return BookPrices(

@@ -60,7 +60,7 @@ class LatestOdds(msgspec.Struct, frozen=True):
         return parse_selection(self.event.sport, self.selection_id)[0]
 
     @property
-    def side(self) -> Outcome:
+    def outcome(self) -> Outcome:
         return parse_selection(self.event.sport, self.selection_id)[1]
 
     @property
@@ -78,14 +78,14 @@ async def write_odds(bus: Bus, updates: Sequence[MarketUpdate]) -> None:
 
     Their keys expire ODDS_AFTER_KICKOFF_MS after kick-off.
     """
-    selections = ((update, side) for update in updates for side in update.market.sides)
+    selections = ((update, outcome) for update in updates for outcome in update.market.outcomes)
     while chunk := list(islice(selections, WRITE_CHUNK)):
         keys: list[Arg] = []
         args: list[Arg] = []
-        for update, side in chunk:
-            selection_id = update.market.selection_id(side)
+        for update, outcome in chunk:
+            selection_id = update.market.selection_id(outcome)
             keys.append(bus.keys.odds(update.event.event_uid, selection_id, update.account))
-            args += (encode(_latest(update, side, selection_id)), _life_ms(update))
+            args += (encode(_latest(update, outcome, selection_id)), _life_ms(update))
         await bus.redis.run("odds_write", keys, args)
 
 
@@ -95,9 +95,9 @@ async def remove_odds(bus: Bus, account: str, pairs: Iterable[tuple[str, Market]
     They are given as (event_uid, market) pairs.
     """
     keys = (
-        bus.keys.odds(uid, market.selection_id(side), account)
+        bus.keys.odds(uid, market.selection_id(outcome), account)
         for uid, market in pairs
-        for side in market.sides
+        for outcome in market.outcomes
     )
     while chunk := list(islice(keys, REMOVE_CHUNK)):
         await bus.redis.execute_command("UNLINK", *chunk)
@@ -155,8 +155,8 @@ def _confirmed(latest: LatestOdds, facts: Sequence[bytes | None]) -> LatestOdds:
     return msgspec.structs.replace(latest, feed_confirmed_at=from_ms(int(confirmed_ms)))
 
 
-def _latest(update: MarketUpdate, side: Outcome, selection_id: str) -> LatestOdds:
-    place = update.market.sides.index(side)
+def _latest(update: MarketUpdate, outcome: Outcome, selection_id: str) -> LatestOdds:
+    place = update.market.outcomes.index(outcome)
     prices = tuple(
         LatestPrice(book.book, odds, book.texts[place], book.changed_at, book.confirmed_at)
         for book in update.books

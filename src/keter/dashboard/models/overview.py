@@ -221,8 +221,8 @@ class BetRow(Model):
     kickoff: datetime
     market: str
     market_text: str
-    side: str
-    side_text: str
+    outcome: str
+    outcome_text: str
     book: str
     asked_odds: Odds
     odds: str | None

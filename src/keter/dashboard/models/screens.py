@@ -20,13 +20,13 @@ from keter.dashboard.models.overview import (
     Worker,
 )
 from keter.domain.alerts import Level
-from keter.domain.bets import BetState
+from keter.domain.order_states import OrderState
 
 
 class OrdersQuery(AccountQuery):
     """Filters of the orders. ``before`` continues a listing from the last row's id."""
 
-    state: BetState | None = None
+    state: OrderState | None = None
     book: Annotated[str, StringConstraints(pattern=r"^[\w .&-]{1,32}$")] | None = None
     text: Annotated[str, StringConstraints(max_length=80)] | None = None
     sport: Annotated[str, StringConstraints(pattern=r"^[A-Za-z ]{2,24}$")] | None = None

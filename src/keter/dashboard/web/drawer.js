@@ -80,7 +80,7 @@ function Trail({ id }) {
 function Facts({ order }) {
   const currency = sections.server.value?.currency ?? '';
   const fact = (name, value) => html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
-  return html`<p class="headline"><${ModeBadge} mode=${order.mode} /> <span><strong>${order.side_text}</strong> <span class="quiet">${order.market_text}</span></span> <${BetState} state=${order.state} /></p>
+  return html`<p class="headline"><${ModeBadge} mode=${order.mode} /> <span><strong>${order.outcome_text}</strong> <span class="quiet">${order.market_text}</span></span> <${BetState} state=${order.state} /></p>
   ${order.reason_text && html`<p class="why">${order.reason_text}</p>`}
   <dl class="facts">
     ${fact('League', order.league)}

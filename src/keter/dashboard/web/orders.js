@@ -115,7 +115,7 @@ function Row({ row }) {
   return html`<tr class="order" data-row="1" onClick=${() => { location.hash = `#/orders/${row.id}`; }}>
     <td class="when"><${Clock} at=${row.at} day="auto" /></td>
     <th scope="row"><a href=${`#/orders/${row.id}`} onClick=${(event) => event.stopPropagation()}>${row.home} v ${row.away}</a></th>
-    <td class="what">${row.side_text} <span class="quiet">${row.market_text}</span></td>
+    <td class="what">${row.outcome_text} <span class="quiet">${row.market_text}</span></td>
     <td>${row.book}</td>
     <td class="right num" data-label="@">${format.oddsColumn(row.odds ?? row.asked_odds)}</td>
     <td class="right num fair">${format.oddsColumn(row.fair_odds)}</td>

@@ -80,7 +80,7 @@ export function bookOf(row) {
 }
 
 function searchText(row) {
-  const words = [row.home, row.away, row.league, row.sport, bookOf(row), row.side_text, row.market_text, row.reason_text, row.event_uid, row.event_text, row.selection_id, row.id, row.state, row.stage];
+  const words = [row.home, row.away, row.league, row.sport, bookOf(row), row.outcome_text, row.market_text, row.reason_text, row.event_uid, row.event_text, row.selection_id, row.id, row.state, row.stage];
   return words.filter(Boolean).join(' ').toLowerCase();
 }
 

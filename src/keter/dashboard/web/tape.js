@@ -90,7 +90,7 @@ function OrderLine({ row }) {
   return html`<tr class="order" onClick=${open} data-row="1">
     <td><${Clock} at=${row.at} /></td>
     <th scope="row" title=${`${row.home} v ${row.away}`}><a href=${`#/orders/${row.id}`} onClick=${(event) => event.stopPropagation()}>${row.home} v ${row.away}</a></th>
-    <td title=${`${row.side_text}, ${row.market_text}`}>${row.side_text} <span class="quiet">${row.market_text}</span></td>
+    <td title=${`${row.outcome_text}, ${row.market_text}`}>${row.outcome_text} <span class="quiet">${row.market_text}</span></td>
     <td class="right num">${format.oddsColumn(row.odds ?? row.asked_odds)}</td>
     <td class="right num">${format.percent(row.ev_pct)}</td>
     <td class="right num" data-label="stake">${format.money(row.placed_stake ?? row.stake)}</td>

@@ -13,24 +13,25 @@ from keter.bus.state.accounts import write_account
 from keter.context import Context
 from keter.control.base import Operator
 from keter.domain.alerts import AlertKind
-from keter.domain.bets import Bet, BetState
 from keter.domain.money import money_text
+from keter.domain.order_states import OrderState
+from keter.domain.orders import Order
 from keter.domain.tickets import AccountSnapshot, TicketStatus
 from keter.execution.reconcile.alarms import Alarms, control_of
 from keter.ledger import Ledger, UnstorableRowError
-from keter.venues.base import BetVenue, VenueError
+from keter.venues.base import Bookmaker, VenueError
 
 log = structlog.get_logger(__name__)
 TOLERANCE_MINOR = 1
 TIMES = 2
 HISTORY_EVERY_S = 600.0
-_MAY_RUN = frozenset({BetState.SENDING, BetState.PENDING, BetState.UNKNOWN})
+_MAY_RUN = frozenset({OrderState.SENDING, OrderState.OPEN, OrderState.UNKNOWN})
 
 
 class AccountWatch:
     """Asks for one account ``before`` a pass, and ``after`` it with the bets open then."""
 
-    def __init__(self, context: Context, ledger: Ledger, venue: BetVenue, account: str) -> None:
+    def __init__(self, context: Context, ledger: Ledger, venue: Bookmaker, account: str) -> None:
         self._context = context
         self._ledger = ledger
         self._venue = venue
@@ -47,7 +48,7 @@ class AccountWatch:
         """Ask before a pass: what moves while the pass runs cannot be compared."""
         self._first = await self._read()
 
-    async def after(self, open_bets: Sequence[Bet]) -> None:
+    async def after(self, open_orders: Sequence[Order]) -> None:
         """Ask again after the bets were compared; compare the money if it has not moved meanwhile.
 
         Raises ledger and bus errors.
@@ -57,7 +58,7 @@ class AccountWatch:
             return
         await self._keep(snapshot)
         if self._first is not None and self._first.outstanding_minor == snapshot.outstanding_minor:
-            await self._compare(snapshot, open_bets)
+            await self._compare(snapshot, open_orders)
 
     def fresh(self, within_s: float) -> bool:
         """Return whether the venue reported the account within so many seconds."""
@@ -95,8 +96,8 @@ class AccountWatch:
                 log.warning("account_not_stored", error=str(e))
             self._stored, self._stored_at = snapshot, now
 
-    async def _compare(self, snapshot: AccountSnapshot, open_bets: Sequence[Bet]) -> None:
-        least, most = await self._bounds(open_bets)
+    async def _compare(self, snapshot: AccountSnapshot, open_orders: Sequence[Order]) -> None:
+        least, most = await self._bounds(open_orders)
         now = self._context.clock.now()
         if least - TOLERANCE_MINOR <= snapshot.outstanding_minor <= most + TOLERANCE_MINOR:
             self._mismatches, self._halted = 0, False
@@ -115,12 +116,12 @@ class AccountWatch:
         if not self._halted:
             await self._halt(detail)
 
-    async def _bounds(self, open_bets: Sequence[Bet]) -> tuple[int, int]:
+    async def _bounds(self, open_orders: Sequence[Order]) -> tuple[int, int]:
         """Return the least and the most that may be outstanding, foreign tickets included."""
         least = most = 0
-        for bet in open_bets:
-            stake = max(bet.placed_stake_minor, 0) or bet.intent.stake_minor
-            if bet.state is BetState.RUNNING:
+        for bet in open_orders:
+            stake = max(bet.standing_minor, 0) or bet.intent.stake_minor
+            if bet.state is OrderState.FILLED:
                 least, most = least + stake, most + stake
             elif bet.state in _MAY_RUN:
                 most += max(stake, bet.intent.stake_minor)

@@ -15,15 +15,16 @@ from keter.bus.errors import PoisonedPayloadError
 from keter.bus.state.markets import read_market
 from keter.bus.state.reconciliation import ClosingLook, note_closing, read_closing
 from keter.context import Context
-from keter.domain.bets import Bet, BetState
 from keter.domain.market_kinds import Outcome
 from keter.domain.markets import Phase
+from keter.domain.order_states import OrderState
+from keter.domain.orders import Order
 from keter.domain.quotes import MarketUpdate
-from keter.ledger import BetChanges, Ledger, UnstorableRowError
+from keter.ledger import Ledger, OrderChanges, UnstorableRowError
 
 log = structlog.get_logger(__name__)
 WINDOW = timedelta(minutes=10)
-_MAY_RUN = frozenset({BetState.PENDING, BetState.RUNNING, BetState.UNKNOWN})
+_MAY_RUN = frozenset({OrderState.OPEN, OrderState.FILLED, OrderState.UNKNOWN})
 # Of market, outcome and time: the fair odds, None without a consensus. Handed in, because execution
 # knows no strategy.
 FairOdds = Callable[[MarketUpdate, Outcome, datetime], float | None]
@@ -38,10 +39,10 @@ class ClosingPrices:
         self._fair_odds_of = fair_odds
         self._unseen: set[str] = set()  # started without a price seen: not worth another question
 
-    async def run(self, open_bets: Sequence[Bet]) -> None:
+    async def run(self, open_orders: Sequence[Order]) -> None:
         """Go once through every open bet. Raises ledger and bus errors."""
         now = self._context.clock.now()
-        for bet in open_bets:
+        for bet in open_orders:
             if bet.state not in _MAY_RUN or bet.closing_fair_odds is not None:
                 continue
             until = bet.intent.kickoff - now
@@ -49,9 +50,9 @@ class ClosingPrices:
                 await self._look(bet, now)
             elif until <= timedelta() and bet.intent.intent_id not in self._unseen:
                 await self._started(bet, now)
-        self._unseen &= {bet.intent.intent_id for bet in open_bets}
+        self._unseen &= {bet.intent.intent_id for bet in open_orders}
 
-    async def _started(self, bet: Bet, now: datetime) -> None:
+    async def _started(self, bet: Order, now: datetime) -> None:
         """Store the price of a bet whose kick-off has come, unless the match was put off since."""
         update = await self._market(bet)
         until = (
@@ -64,18 +65,18 @@ class ClosingPrices:
         elif until <= WINDOW:
             await self._look(bet, now)
 
-    async def _look(self, bet: Bet, now: datetime) -> None:
+    async def _look(self, bet: Order, now: datetime) -> None:
         fair_odds = await self._fair_odds(bet, now)
         if fair_odds is not None:
             await note_closing(self._context.bus, bet.intent.intent_id, ClosingLook(fair_odds, now))
 
-    async def _fair_odds(self, bet: Bet, now: datetime) -> float | None:
+    async def _fair_odds(self, bet: Order, now: datetime) -> float | None:
         update = await self._market(bet)
         if update is None or update.phase is Phase.LIVE:
             return None
-        return self._fair_odds_of(update, bet.intent.side, now)
+        return self._fair_odds_of(update, bet.intent.outcome, now)
 
-    async def _market(self, bet: Bet) -> MarketUpdate | None:
+    async def _market(self, bet: Order) -> MarketUpdate | None:
         try:
             return await read_market(
                 self._context.bus, bet.intent.account, bet.intent.event_uid, bet.intent.market
@@ -84,16 +85,16 @@ class ClosingPrices:
             log.warning("closing_price_unreadable", **bet.intent.names, error=str(e))
             return None
 
-    async def _write(self, bet: Bet, now: datetime) -> None:
+    async def _write(self, bet: Order, now: datetime) -> None:
         intent_id = bet.intent.intent_id
         look = await read_closing(self._context.bus, intent_id)
         if look is None:
             self._unseen.add(intent_id)
             return
         try:
-            await self._ledger.intents.amend(
+            await self._ledger.orders.amend(
                 intent_id,
-                BetChanges(closing_fair_odds=look.fair_odds),
+                OrderChanges(closing_fair_odds=look.fair_odds),
                 at=now,
                 cause="closing_price",
                 worker=self._context.worker,

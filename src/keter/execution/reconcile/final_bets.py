@@ -7,14 +7,15 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from keter.context import Context
-from keter.domain.bets import FINAL, SETTLED, Bet
+from keter.domain.order_states import FINAL, SETTLED
+from keter.domain.orders import Order
 from keter.domain.tickets import Ticket
-from keter.execution.reconcile.bet_updates import BetUpdater
 from keter.execution.reconcile.foreign_tickets import ForeignTickets
 from keter.execution.reconcile.lookups import Lookups
+from keter.execution.reconcile.order_updates import OrderUpdater
 from keter.execution.reconcile.query_budget import QueryBudget
 from keter.execution.reconcile.tickets import (
-    BetUpdate,
+    OrderUpdate,
     contradicts,
     digest,
     is_whole,
@@ -31,7 +32,7 @@ class FinalBets:
         self,
         context: Context,
         ledger: Ledger,
-        updater: BetUpdater,
+        updater: OrderUpdater,
         foreign: ForeignTickets,
         unreadable: UnreadableRows,
         lookups: Lookups,
@@ -53,9 +54,7 @@ class FinalBets:
         """
         digests = {name: digest(tickets, asked_at) for name, tickets in listed.items()}
         fresh = [name for name, seen in digests.items() if self._digests.get(name) != seen]
-        ours = {
-            bet.intent.reference: bet for bet in await self._ledger.intents.by_references(fresh)
-        }
+        ours = {bet.intent.reference: bet for bet in await self._ledger.orders.by_references(fresh)}
         for reference in fresh:
             bet = ours.get(reference)
             if bet is None:
@@ -67,7 +66,7 @@ class FinalBets:
         self._digests = digests
         await self._foreign.report()
 
-    async def _compare(self, bet: Bet, tickets: Sequence[Ticket]) -> bool:
+    async def _compare(self, bet: Order, tickets: Sequence[Ticket]) -> bool:
         """Apply a regrade; return False if the venue could not be asked for the bet itself.
 
         A refused bet that lives after all, or a settled one that runs, is confirmed first.
@@ -89,7 +88,7 @@ class FinalBets:
         await self._updater.apply(bet, update, tickets)
         return True
 
-    async def _contradicted(self, bet: Bet, listed: BetUpdate, asked: Sequence[Ticket]) -> None:
+    async def _contradicted(self, bet: Order, listed: OrderUpdate, asked: Sequence[Ticket]) -> None:
         """Raise an alert for a final bet that the list shows open, if its own tickets do too."""
         if not asked:
             return

@@ -15,14 +15,15 @@ from keter.context import Context
 from keter.domain.alerts import AlertKind
 from keter.domain.exposure import FOREIGN_PREFIX, Exposure, ExposureStatus
 from keter.domain.markets import event_uid, slug
+from keter.domain.references import ReferenceForm
 from keter.domain.tickets import Ticket, TicketStatus
 from keter.execution.reconcile.alarms import Alarms
-from keter.execution.reconcile.bet_updates import Refuse
+from keter.execution.reconcile.order_updates import Refuse
 from keter.execution.reconcile.query_budget import Waiting
 from keter.execution.reconcile.second_copy import SecondCopy
 from keter.execution.reconcile.uncertainty import LEAST_DENIALS
 from keter.ledger import ForeignTicket, Ledger, UnstorableRowError, ticket_key
-from keter.venues.base import BetVenue, VenueError
+from keter.venues.base import Bookmaker, VenueError
 
 log = structlog.get_logger(__name__)
 OPEN = frozenset({TicketStatus.PENDING, TicketStatus.RUNNING})
@@ -35,7 +36,13 @@ class ForeignTickets:
     """
 
     def __init__(
-        self, context: Context, ledger: Ledger, alarms: Alarms, account: str, refuse: Refuse
+        self,
+        context: Context,
+        ledger: Ledger,
+        alarms: Alarms,
+        account: str,
+        refuse: Refuse,
+        form: ReferenceForm,
     ) -> None:
         self._context = context
         self._ledger = ledger
@@ -46,7 +53,7 @@ class ForeignTickets:
         self._risk = RiskBook(context.bus, context.account.key, clock=context.clock, zone=zone)
         self._refuse = refuse
         self._denied: dict[str, int] = {}
-        self._copies = SecondCopy(context, ledger, alarms, account)
+        self._copies = SecondCopy(context, ledger, alarms, account, form)
         self._unlisted: dict[str, ForeignTicket] = {}
         self._asked: dict[str, datetime] = {}
 
@@ -90,7 +97,7 @@ class ForeignTickets:
         self._asked = {key: self._asked.get(key, now) for key in self._unlisted}
         return [Waiting(key, doubtful=False, since=at) for key, at in self._asked.items()]
 
-    async def ask_for(self, venue: BetVenue, key: str) -> bool:
+    async def ask_for(self, venue: Bookmaker, key: str) -> bool:
         """Ask for an unlisted ticket; False if ``key`` is none of them."""
         row = self._unlisted.get(key)
         if row is None:
@@ -111,7 +118,7 @@ class ForeignTickets:
         detail = f"{len(left)} open tickets at the venue are not Keter's; they count as exposure."
         await self._alarms.raise_(AlertKind.FOREIGN_BETS, detail, left[0].first_seen_at)
 
-    async def _ask_for(self, venue: BetVenue, row: ForeignTicket) -> None:
+    async def _ask_for(self, venue: Bookmaker, row: ForeignTicket) -> None:
         try:
             found = await venue.bet(row.reference)
         except VenueError as e:
@@ -148,7 +155,7 @@ def exposure_of_ticket(ticket: Ticket, account: str) -> Exposure:
         event_uid=uid,
         league=ticket.league,
         market=ticket.market,
-        side=ticket.side,
+        outcome=ticket.outcome,
         stake_minor=ticket.stake_minor,
         odds=ticket.odds,
         status=ExposureStatus.BET,

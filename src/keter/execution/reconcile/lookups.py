@@ -7,14 +7,14 @@ import structlog
 from keter.bus.errors import PoisonedPayloadError
 from keter.bus.state.events import read_score
 from keter.context import Context
-from keter.domain.bets import Bet
 from keter.domain.feed import EventScore
+from keter.domain.orders import Order
 from keter.domain.tickets import Ticket
 from keter.execution.reconcile.tickets import without_repeats
 from keter.execution.reconcile.uncertainty import Uncertainty
 from keter.execution.reconcile.unreadable_rows import UnreadableRows
 from keter.ledger import Ledger, UnstorableRowError
-from keter.venues.base import BetVenue, VenueError
+from keter.venues.base import Bookmaker, VenueError
 
 log = structlog.get_logger(__name__)
 
@@ -25,7 +25,7 @@ class Lookups:
     def __init__(
         self,
         context: Context,
-        venue: BetVenue,
+        venue: Bookmaker,
         unreadable: UnreadableRows,
         uncertain: Uncertainty,
     ) -> None:
@@ -34,7 +34,7 @@ class Lookups:
         self._unreadable = unreadable
         self._uncertain = uncertain
 
-    async def ask(self, bet: Bet) -> Sequence[Ticket] | None:
+    async def ask(self, bet: Order) -> Sequence[Ticket] | None:
         """Return the bet's own tickets; None if the answer says nothing.
 
         That is a venue which could not be asked, or a ticket that cannot be read.
@@ -58,13 +58,13 @@ class FinalScores:
         self._context = context
         self._ledger = ledger
 
-    async def copy(self, open_bets: Iterable[Bet]) -> None:
+    async def copy(self, open_orders: Iterable[Order]) -> None:
         """Store each score that decides one of the bets and is not stored yet.
 
         Raises ledger and bus errors.
         """
         now = self._context.clock.now()
-        begun = [bet for bet in open_bets if bet.intent.kickoff <= now]
+        begun = [bet for bet in open_orders if bet.intent.kickoff <= now]
         known = await self._ledger.results.many([bet.intent.event_uid for bet in begun])
         for event_uid in sorted({bet.intent.event_uid for bet in begun}):
             bets = [bet for bet in begun if bet.intent.event_uid == event_uid]
@@ -90,7 +90,7 @@ class FinalScores:
             log.warning("score_not_stored", event_uid=score.event_uid, error=str(e))
 
 
-def _decides_one(score: EventScore | None, bets: Iterable[Bet]) -> bool:
+def _decides_one(score: EventScore | None, bets: Iterable[Order]) -> bool:
     return score is not None and any(
         score.decides(kickoff=bet.intent.kickoff, made_at=bet.intent.created_at) for bet in bets
     )

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 from keter.bus.state.reconciliation import note_pass, pass_counts_for_s, wanted_pass
 from keter.context import Context
-from keter.domain.bets import Bet, BetState
 from keter.domain.market_kinds import Outcome
 from keter.domain.markets import Market
+from keter.domain.order_states import OrderState
+from keter.domain.orders import Order
 from keter.execution.reconcile.account_check import AccountWatch
 from keter.execution.reconcile.closing_prices import ClosingPrices, FairOdds
 from keter.execution.reconcile.query_budget import (
@@ -23,12 +24,12 @@ from keter.execution.reconcile.query_budget import (
 from keter.execution.reconcile.reconciler import Pass, Reconciler
 from keter.execution.reconcile.risk_updates import ResultsSincePause
 from keter.ledger import Ledger
-from keter.venues.base import BetVenue
+from keter.venues.base import Bookmaker
 
 QUICK_S = 3.0  # between passes while a bet is undecided
 RETRY_S = 2.0  # after a pass that could not be completed
 QUERIES_PER_MINUTE = 60
-_UNDECIDED = frozenset({BetState.SENDING, BetState.PENDING, BetState.UNKNOWN})
+_UNDECIDED = frozenset({OrderState.SENDING, OrderState.OPEN, OrderState.UNKNOWN})
 
 
 class KnownSelections:
@@ -43,9 +44,11 @@ class KnownSelections:
     def __call__(self, reference: str) -> tuple[Market, Outcome] | None:
         return self._known.get(reference)
 
-    def learn(self, bets: Sequence[Bet]) -> None:
+    def learn(self, bets: Sequence[Order]) -> None:
         """Know the selections of these bets and no others."""
-        self._known = {bet.intent.reference: (bet.intent.market, bet.intent.side) for bet in bets}
+        self._known = {
+            bet.intent.reference: (bet.intent.market, bet.intent.outcome) for bet in bets
+        }
 
 
 class Passes:
@@ -55,7 +58,7 @@ class Passes:
         self,
         context: Context,
         ledger: Ledger,
-        venue: BetVenue,
+        venue: Bookmaker,
         selections: KnownSelections,
         results: ResultsSincePause,
         fair_odds: FairOdds,
@@ -108,7 +111,7 @@ class Passes:
     async def _pass(self, started: float, *, with_account: bool) -> Pass | None:
         """Compare once; None if the venue's list could not be read."""
         mode = self._context.account.mode
-        known = await self._ledger.intents.open_bets(mode, self._account)
+        known = await self._ledger.orders.open_orders(mode, self._account)
         self._selections.learn(known)
         # Before the venue is asked: its bet lists may be down while its prices are not.
         await self._closing.run(known)
@@ -117,15 +120,15 @@ class Passes:
             await self._account_watch.before()
         found = await self.reconciler.run()
         if found is not None and with_account:
-            await self._account_watch.after(found.open_bets)
+            await self._account_watch.after(found.open_orders)
         return found
 
     def _completed(self, found: Pass, started: float) -> None:
         heart = self._context.heart
         heart.count("passes")
-        heart.gauge("open_bets", len(found.open_bets))
+        heart.gauge("open_bets", len(found.open_orders))
         heart.observe("pass", self._context.clock.monotonic() - started)
-        undecided = any(bet.state in _UNDECIDED for bet in found.open_bets)
+        undecided = any(bet.state in _UNDECIDED for bet in found.open_orders)
         self._due = started + (self._quick_s if undecided else self._interval_s)
 
     async def _paid(self, *, with_account: bool) -> bool:

@@ -13,24 +13,27 @@ from datetime import timedelta
 import structlog
 
 from keter.context import Context
-from keter.domain.bets import FINAL, Bet, BetState
+from keter.domain.order_states import FINAL, OrderState
+from keter.domain.orders import Order
 from keter.domain.tickets import Ticket
 from keter.execution.reconcile.alarms import Alarms
-from keter.execution.reconcile.bet_updates import BetUpdater
 from keter.execution.reconcile.final_bets import FinalBets
 from keter.execution.reconcile.foreign_tickets import ForeignTickets
 from keter.execution.reconcile.lookups import FinalScores, Lookups
+from keter.execution.reconcile.order_updates import OrderUpdater
 from keter.execution.reconcile.query_budget import QueryBudget, choose, overdue
 from keter.execution.reconcile.risk_updates import ExposureAudit, ResultsSincePause, RiskUpdater
-from keter.execution.reconcile.tickets import BetUpdate, by_reference, is_whole, read_tickets
+from keter.execution.reconcile.tickets import OrderUpdate, by_reference, is_whole, read_tickets
 from keter.execution.reconcile.uncertainty import NotFound, Uncertainty
 from keter.execution.reconcile.unreadable_rows import UnreadableRows
 from keter.ledger import Ledger, ticket_key
-from keter.venues.base import BetVenue, VenueError
+from keter.venues.base import Bookmaker, VenueError
 
 log = structlog.get_logger(__name__)
-AT_VENUE = frozenset({BetState.PENDING, BetState.RUNNING, BetState.UNKNOWN})
-MAY_SHOW = AT_VENUE | {BetState.SENDING}  # a ticket may be listed before the router has its answer
+AT_VENUE = frozenset({OrderState.OPEN, OrderState.FILLED, OrderState.UNKNOWN})
+MAY_SHOW = AT_VENUE | {
+    OrderState.SENDING
+}  # a ticket may be listed before the router has its answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,7 @@ class Pass:
     It is ``complete`` when every bet of uncertain outcome was asked for within its bound.
     """
 
-    open_bets: Sequence[Bet]
+    open_orders: Sequence[Order]
     complete: bool
 
 
@@ -51,13 +54,13 @@ class Unclear:
     ``shown`` are its tickets there: none, or perhaps not all.
     """
 
-    bet: Bet
+    bet: Order
     shown: Sequence[Ticket]
 
     @property
     def doubtful(self) -> bool:
         """Whether the outcome is uncertain: not of a running bet too old for the list."""
-        return bool(self.shown) or self.bet.state is not BetState.RUNNING
+        return bool(self.shown) or self.bet.state is not OrderState.FILLED
 
 
 class Reconciler:
@@ -70,7 +73,7 @@ class Reconciler:
         self,
         context: Context,
         ledger: Ledger,
-        venue: BetVenue,
+        venue: Bookmaker,
         account: str,
         budget: QueryBudget,
         results: ResultsSincePause,
@@ -94,10 +97,11 @@ class Reconciler:
         self.risk = RiskUpdater(context, ledger, results)
         self._audit = ExposureAudit(context, ledger, self.risk)
         from_score = venue.capability.handicap_from_score_at_bet
-        self._updater = BetUpdater(
+        self._updater = OrderUpdater(
             context, ledger, alarms, self.risk, refuse, from_score_at_bet=from_score
         )
-        self._foreign = ForeignTickets(context, ledger, alarms, account, refuse)
+        form = venue.capability.reference_form
+        self._foreign = ForeignTickets(context, ledger, alarms, account, refuse, form)
         self._final_bets = FinalBets(
             context, ledger, self._updater, self._foreign, self._unreadable, self._lookups, budget
         )
@@ -126,8 +130,8 @@ class Reconciler:
             log.warning("bets_not_asked_in_time", late=len(late), intent_id=late[0])
         return Pass(still_open, complete=not late)
 
-    async def _open_bets(self) -> Sequence[Bet]:
-        return await self._ledger.intents.open_bets(self._mode, self._account)
+    async def _open_bets(self) -> Sequence[Order]:
+        return await self._ledger.orders.open_orders(self._mode, self._account)
 
     async def _compare(self, listed: dict[str, list[Ticket]]) -> list[str]:
         """Compare every bet with its tickets, which are taken out of ``listed``.
@@ -135,9 +139,9 @@ class Reconciler:
         Return the bets of uncertain outcome that have waited too long for their question.
         """
         unclear: dict[str, Unclear] = {}
-        open_bets = await self._open_bets()
-        await self._uncertain.learn(open_bets)
-        for found in open_bets:
+        open_orders = await self._open_bets()
+        await self._uncertain.learn(open_orders)
+        for found in open_orders:
             bet = await self._after_silence(found)
             shown = listed.pop(bet.intent.reference, None)
             if bet.intent.reference in self._unreadable.listed:
@@ -153,17 +157,17 @@ class Reconciler:
         await self._final_bets.compare(listed, self._asked_at)
         return late
 
-    async def _after_silence(self, bet: Bet) -> Bet:
+    async def _after_silence(self, bet: Order) -> Order:
         """Make a bet UNKNOWN that is SENDING for longer than any call can take.
 
         The router that left it is gone.
         """
         limit = timedelta(seconds=self._context.settings.router.exec_lock_ttl_s)
-        if bet.state is BetState.SENDING and self._context.clock.now() - bet.updated_at > limit:
+        if bet.state is OrderState.SENDING and self._context.clock.now() - bet.updated_at > limit:
             return await self._updater.mark_unknown(bet, "router_silent")
         return bet
 
-    async def _see(self, bet: Bet, tickets: Sequence[Ticket]) -> bool:
+    async def _see(self, bet: Order, tickets: Sequence[Ticket]) -> bool:
         """Apply what the list shows; False if that may be a part only.
 
         That is so if a booked ticket is missing, or if the bet ends with less than its stake. What
@@ -177,12 +181,12 @@ class Reconciler:
         await self._apply(bet, update, tickets)
         return True
 
-    async def _apply(self, bet: Bet, update: BetUpdate, tickets: Sequence[Ticket]) -> None:
+    async def _apply(self, bet: Order, update: OrderUpdate, tickets: Sequence[Ticket]) -> None:
         self._not_found.forget(bet.intent.intent_id)
-        if update.state is not BetState.REFUSED or not await self._more_may_come(bet, tickets):
+        if update.state is not OrderState.REFUSED or not await self._more_may_come(bet, tickets):
             await self._updater.apply(bet, update, tickets)
 
-    async def _more_may_come(self, bet: Bet, tickets: Sequence[Ticket]) -> bool:
+    async def _more_may_come(self, bet: Order, tickets: Sequence[Ticket]) -> bool:
         """Return whether the bet may have a ticket that is not shown yet.
 
         It was sent to more books than have refused it, and not long ago.
@@ -190,8 +194,8 @@ class Reconciler:
         waited = self._context.clock.now() - self._uncertain.since(bet)
         if waited.total_seconds() >= self._context.settings.router.unknown_error_s:
             return False
-        trail = await self._ledger.intents.trail(bet.intent.intent_id)
-        sent = [step for step in trail if step.target is BetState.SENDING]
+        trail = await self._ledger.orders.trail(bet.intent.intent_id)
+        sent = [step for step in trail if step.target is OrderState.SENDING]
         prices = sent[-1].evidence.get("prices") if sent else None
         return isinstance(prices, list) and len(tickets) < len(prices)
 
@@ -225,26 +229,26 @@ class Reconciler:
         else:
             await self._denied(one.bet)
 
-    async def _denied(self, bet: Bet) -> None:
+    async def _denied(self, bet: Order) -> None:
         """Note that the venue does not know a bet that it should or may know."""
         intent_id, now = bet.intent.intent_id, self._context.clock.now()
         since = self._uncertain.since(bet)
         denials = self._not_found.note(intent_id, now)
-        answered = bet.state is BetState.PENDING or await self._was_answered(intent_id)
+        answered = bet.state is OrderState.OPEN or await self._was_answered(intent_id)
         if not self._not_found.believed(intent_id, unknown_since=since, answered=answered, at=now):
             return
-        if bet.state is BetState.RUNNING:
+        if bet.state is OrderState.FILLED:
             sentence = "the venue does not know a bet that it had accepted"
             await self._updater.complain(bet, "record", sentence, now)
             return
         self._not_found.forget(intent_id)
-        if bet.state is BetState.PENDING:
+        if bet.state is OrderState.OPEN:
             await self._updater.mark_unknown(bet, "vanished")
         else:
             await self._updater.never_placed(bet, denials, since)
 
     async def _was_answered(self, intent_id: str) -> bool:
         """Return whether the placement was answered, if only with an error."""
-        trail = await self._ledger.intents.trail(intent_id)
-        steps = [step for step in trail if step.target is BetState.UNKNOWN]
+        trail = await self._ledger.orders.trail(intent_id)
+        steps = [step for step in trail if step.target is OrderState.UNKNOWN]
         return bool(steps) and steps[-1].evidence.get("code") is not None

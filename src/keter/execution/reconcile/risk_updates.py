@@ -9,13 +9,14 @@ import structlog
 from keter.bus.state.cooldowns import cool_down
 from keter.bus.state.risk import Booking, RiskBook, put_bet
 from keter.context import Context
-from keter.domain.bets import SETTLED, Bet, BetState
 from keter.domain.exposure import FOREIGN_PREFIX, Exposure, ExposureStatus, exposure_of
+from keter.domain.order_states import SETTLED, OrderState
+from keter.domain.orders import Order
 from keter.domain.streaks import LOSSES, Results, streak_change
 from keter.ledger import Ledger
 
 log = structlog.get_logger(__name__)
-AT_RISK = frozenset({BetState.SENDING, BetState.PENDING, BetState.RUNNING, BetState.UNKNOWN})
+AT_RISK = frozenset({OrderState.SENDING, OrderState.OPEN, OrderState.FILLED, OrderState.UNKNOWN})
 # What changed later may still be on its way from the router to the risk book.
 SETTLING_TIME = timedelta(seconds=5)
 # Returns the bets settled since the last pause for a losing streak, the newest first.
@@ -32,13 +33,13 @@ class RiskUpdater:
         zone = context.settings.mode.zone
         self._book = RiskBook(context.bus, context.account.key, clock=context.clock, zone=zone)
 
-    async def put(self, bet: Bet) -> None:
+    async def put(self, bet: Order) -> None:
         """Write the bet into the risk book, and its stake on the day it was made."""
         day = self._ledger.day_of(bet.intent.created_at)
-        booking = Booking(day, bet.placed_stake_minor or bet.intent.stake_minor)
+        booking = Booking(day, bet.standing_minor or bet.intent.stake_minor)
         await put_bet(self._context.bus, exposure_of(bet), booking)
 
-    async def refused(self, bet: Bet) -> None:
+    async def refused(self, bet: Order) -> None:
         """Release the exposure of a refused bet, and let its selection cool down."""
         await self._book.release(bet.intent.decision_id)
         await cool_down(
@@ -51,7 +52,7 @@ class RiskUpdater:
         )
         self._context.heart.count("refused")
 
-    async def book_result(self, before: Bet, after: Bet, *, late: bool = False) -> None:
+    async def book_result(self, before: Order, after: Order, *, late: bool = False) -> None:
         """Take the bet out of the risk book and book its profit; of a regrade only the difference.
 
         A regrade changes the losing streak where the bet was first settled, as does a settlement
@@ -99,13 +100,13 @@ class ExposureAudit:
             return  # Redis lost the book: the guard rebuilds it from the ledger as a whole
         booked = {e.decision_id: e for e in state.exposures if e.status is ExposureStatus.BET}
         account, now = self._context.account, self._context.clock.now()
-        open_bets = await self._ledger.intents.open_bets(account.mode, account.key)
-        for bet in open_bets:
+        open_orders = await self._ledger.orders.open_orders(account.mode, account.key)
+        for bet in open_orders:
             missing = bet.intent.decision_id not in booked
             if bet.state in AT_RISK and missing and now - bet.updated_at > SETTLING_TIME:
                 log.warning("exposure_restored", **bet.intent.names)
                 await self._risk.put(bet)
-        known_open = {bet.intent.decision_id for bet in open_bets}
+        known_open = {bet.intent.decision_id for bet in open_orders}
         orphans: set[str] = set()
         for name, exposure in booked.items():
             if name in known_open or name.startswith(FOREIGN_PREFIX):
@@ -119,7 +120,7 @@ class ExposureAudit:
 
         Return True for an exposure without any intent, which must be seen twice to go.
         """
-        bet = await self._ledger.intents.by_decision(exposure.decision_id)
+        bet = await self._ledger.orders.by_decision(exposure.decision_id)
         if bet is None:
             if exposure.decision_id not in self._orphans:
                 return True
@@ -138,6 +139,6 @@ class ExposureAudit:
         return False
 
 
-def _running(bet: Bet) -> Bet:
+def _running(bet: Order) -> Order:
     """Return the bet as it was before it was settled: all of its profit is still to be booked."""
-    return msgspec.structs.replace(bet, state=BetState.RUNNING, pnl_minor=None)
+    return msgspec.structs.replace(bet, state=OrderState.FILLED, pnl_minor=None)

@@ -14,8 +14,8 @@ from keter.bus.state.accounts import contested
 from keter.context import Context
 from keter.control.base import Operator
 from keter.domain.alerts import AlertKind
-from keter.domain.bets import made_by_keter
 from keter.domain.processes import Process
+from keter.domain.references import ReferenceForm, is_ours
 from keter.domain.tickets import Ticket
 from keter.errors import RetryLaterError, UsageError
 from keter.execution.reconcile.alarms import Alarms, control_of
@@ -30,14 +30,23 @@ OPERATOR = Operator(Process.GUARD.value, "tracker")
 class SecondCopy:
     """One account's signs of another Keter.
 
-    Betting is stopped once for each sign, before the sign itself is written down.
+    Betting is stopped once for each sign, before the sign itself is written down. ``form`` is that
+    of our references at the venue.
     """
 
-    def __init__(self, context: Context, ledger: Ledger, alarms: Alarms, account: str) -> None:
+    def __init__(
+        self,
+        context: Context,
+        ledger: Ledger,
+        alarms: Alarms,
+        account: str,
+        form: ReferenceForm,
+    ) -> None:
         self._context = context
         self._ledger = ledger
         self._alarms = alarms
         self._account = account
+        self._form = form
         self._contested = False
 
     async def see(self, open_tickets: Sequence[Ticket]) -> None:
@@ -87,8 +96,8 @@ class SecondCopy:
 
         One that it gave out may be a bet of ours that was believed refused and lives.
         """
-        made = {reference for reference in references if made_by_keter(reference)}
-        ours = await self._ledger.intents.by_references(sorted(made))
+        made = {reference for reference in references if is_ours(reference, self._form)}
+        ours = await self._ledger.orders.by_references(sorted(made))
         return made - {bet.intent.reference for bet in ours}
 
     async def _stop(self, why: str) -> None:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
-from keter.domain.bets import Bet, BetState
 from keter.domain.feed import EventScore
 from keter.domain.markets import Market
+from keter.domain.order_states import OrderState
+from keter.domain.orders import Order
 from keter.domain.settlement import Settlement
 from keter.domain.sports import FOOTBALL, HALF_TIME, counts_from_score_at_bet
 from keter.domain.sports_scores import Ending, FootballScore, MatchScore
@@ -19,7 +20,7 @@ TOLERANCE_MINOR = 1  # a book rounds an exact half cent either way
 
 
 def own_settlement(
-    bet: Bet, tickets: Sequence[Ticket], result: EventScore | None, *, from_score_at_bet: bool
+    bet: Order, tickets: Sequence[Ticket], result: EventScore | None, *, from_score_at_bet: bool
 ) -> Settlement | None:
     """Return what the bet comes to by our rules, in minor units.
 
@@ -27,7 +28,7 @@ def own_settlement(
     different states. ``from_score_at_bet`` says that handicaps count from the score at the bet.
     """
     pnl_minor = 0
-    states: list[BetState] = []
+    states: list[OrderState] = []
     for ticket in tickets:
         one = _of_ticket(bet, ticket, result, from_score_at_bet=from_score_at_bet)
         if one is None:
@@ -38,10 +39,12 @@ def own_settlement(
 
 
 def _of_ticket(
-    bet: Bet, ticket: Ticket, result: EventScore | None, *, from_score_at_bet: bool
+    bet: Order, ticket: Ticket, result: EventScore | None, *, from_score_at_bet: bool
 ) -> Settlement | None:
     if ticket.status is TicketStatus.VOID:
-        return Settlement(BetState.VOID, 0)  # whether an event was abandoned, only the venue knows
+        return Settlement(
+            OrderState.VOID, 0
+        )  # whether an event was abandoned, only the venue knows
     market = bet.intent.market
     rebased = counts_from_score_at_bet(market.of, venue_does=from_score_at_bet)
     try:
@@ -50,7 +53,7 @@ def _of_ticket(
             return None
         return settle_sport(
             market,
-            bet.intent.side,
+            bet.intent.outcome,
             score,
             score_at_bet=ticket.score_at_bet if rebased else None,
             odds=Decimal(ticket.odds),
@@ -78,8 +81,8 @@ def _match_score(market: Market, ticket: Ticket, result: EventScore | None) -> M
 
 
 def compare(
-    bet: Bet,
-    state: BetState,
+    bet: Order,
+    state: OrderState,
     pnl_minor: int,
     own: Settlement | None,
     tickets: Sequence[Ticket],

@@ -11,10 +11,11 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 from keter.betting_settings import RouterSettings
-from keter.domain.bets import SETTLED, TRANSITIONS, Bet, BetState, Intent
+from keter.domain.order_states import SETTLED, TRANSITIONS, OrderState
+from keter.domain.orders import Intent, Order
 from keter.domain.signals import approved_signal
 from keter.domain.tickets import Ticket, TicketStatus
-from keter.ledger import BetChanges, ticket_key
+from keter.ledger import OrderChanges, ticket_key
 
 _PLACES = Decimal("0.0001")
 _ROUNDING_PCT = 0.1  # a venue may round what it shows to fewer places than it was asked with
@@ -22,39 +23,39 @@ _COMPARED = tuple(name for name in Ticket.__struct_fields__ if name != "placed_a
 
 
 @dataclass(frozen=True, slots=True)
-class BetUpdate:
+class OrderUpdate:
     """Where the venue says a bet is, what it booked, and what is wrong with that.
 
     ``problems`` maps the word of a ``bet-<word>-mismatch`` alert to a sentence.
     """
 
-    state: BetState
-    changes: BetChanges
+    state: OrderState
+    changes: OrderChanges
     problems: dict[str, str] = field(default_factory=dict)
 
 
-def read_tickets(bet: Bet, tickets: Sequence[Ticket], router: RouterSettings) -> BetUpdate:
+def read_tickets(bet: Order, tickets: Sequence[Ticket], router: RouterSettings) -> OrderUpdate:
     """Return what ``tickets`` say of ``bet``; there is at least one, all with its reference."""
     accepted = [ticket for ticket in tickets if ticket.status is not TicketStatus.REFUSED]
     if not accepted:
         messages = dict.fromkeys(ticket.message for ticket in tickets if ticket.message)
         reason = " | ".join(messages)[:500] or "refused by the book"
-        return BetUpdate(BetState.REFUSED, BetChanges(reason=reason))
+        return OrderUpdate(OrderState.REFUSED, OrderChanges(reason=reason))
     problems = _problems(bet, accepted, router)
     if any(ticket.status is TicketStatus.PENDING for ticket in accepted):
-        return BetUpdate(BetState.PENDING, BetChanges(), problems)
+        return OrderUpdate(OrderState.OPEN, OrderChanges(), problems)
     changes = _booked(accepted)
     if any(ticket.status is TicketStatus.RUNNING for ticket in accepted):
-        return BetUpdate(BetState.RUNNING, changes, problems)
+        return OrderUpdate(OrderState.FILLED, changes, problems)
     pnl_minor = sum(ticket.pnl_minor for ticket in accepted)
     result, problem = _result(accepted, pnl_minor)
     if problem:
         problems["result"] = problem
     booked = {name: getattr(changes, name) for name in changes.__struct_fields__}
-    return BetUpdate(result, BetChanges(**{**booked, "pnl_minor": pnl_minor}), problems)
+    return OrderUpdate(result, OrderChanges(**{**booked, "pnl_minor": pnl_minor}), problems)
 
 
-def next_state(current: BetState, seen: BetState) -> BetState | None:
+def next_state(current: OrderState, seen: OrderState) -> OrderState | None:
     """Return the step from ``current`` to ``seen``.
 
     Return None if there is none to make: the bet is there already, or the answer is an older one.
@@ -62,29 +63,29 @@ def next_state(current: BetState, seen: BetState) -> BetState | None:
     return seen if seen is not current and seen in TRANSITIONS[current] else None
 
 
-def contradicts(current: BetState, seen: BetState) -> bool:
+def contradicts(current: OrderState, seen: OrderState) -> bool:
     """Return whether the venue shows a bet open that is final here."""
-    alive = seen is not BetState.REFUSED
-    return (current in {BetState.REFUSED, BetState.SKIPPED} and alive) or (
+    alive = seen is not OrderState.REFUSED
+    return (current in {OrderState.REFUSED, OrderState.SKIPPED} and alive) or (
         current in SETTLED and seen not in SETTLED
     )
 
 
-def is_whole(bet: Bet, tickets: Sequence[Ticket]) -> bool:
+def is_whole(bet: Order, tickets: Sequence[Ticket]) -> bool:
     """Return whether every ticket booked for the bet is there, or as many under other numbers."""
     booked = set((bet.ticket_id or "").split(",")) - {""}
     accepted = [ticket for ticket in tickets if ticket.status is not TicketStatus.REFUSED]
     return booked <= {ticket.ticket_id for ticket in tickets} or len(booked) <= len(accepted)
 
 
-def new_changes(bet: Bet, changes: BetChanges) -> BetChanges | None:
+def new_changes(bet: Order, changes: OrderChanges) -> OrderChanges | None:
     """Return what of ``changes`` the ledger does not hold yet, or None if it holds all."""
     fresh = {
         name: value
         for name in changes.__struct_fields__
         if (value := getattr(changes, name)) is not None and value != getattr(bet, name)
     }
-    return BetChanges(**fresh) if fresh else None
+    return OrderChanges(**fresh) if fresh else None
 
 
 def without_repeats(tickets: Iterable[Ticket]) -> list[Ticket]:
@@ -113,8 +114,8 @@ def _own_time(ticket: Ticket, asked_at: datetime) -> datetime | None:
     return ticket.placed_at if ticket.placed_at < asked_at else None
 
 
-def _booked(tickets: Sequence[Ticket]) -> BetChanges:
-    return BetChanges(
+def _booked(tickets: Sequence[Ticket]) -> OrderChanges:
+    return OrderChanges(
         placed_stake_minor=sum(ticket.stake_minor for ticket in tickets),
         odds=_odds(tickets),
         book=",".join(dict.fromkeys(ticket.book for ticket in tickets)),
@@ -138,7 +139,7 @@ def _odds(tickets: Sequence[Ticket]) -> str | None:
     return str(average.quantize(_PLACES, ROUND_HALF_UP))
 
 
-def _result(tickets: Sequence[Ticket], pnl_minor: int) -> tuple[BetState, str]:
+def _result(tickets: Sequence[Ticket], pnl_minor: int) -> tuple[OrderState, str]:
     """Return the state that all tickets agree on, and a problem with it or an empty text.
 
     Where they differ, or one cannot be read, the money decides.
@@ -147,7 +148,7 @@ def _result(tickets: Sequence[Ticket], pnl_minor: int) -> tuple[BetState, str]:
     if len(states) == 1 and (state := states.pop()) is not None:
         return state, ""
     by_money = (
-        BetState.WON if pnl_minor > 0 else BetState.LOST if pnl_minor < 0 else BetState.PUSHED
+        OrderState.WON if pnl_minor > 0 else OrderState.LOST if pnl_minor < 0 else OrderState.PUSHED
     )
     return (
         by_money,
@@ -155,13 +156,13 @@ def _result(tickets: Sequence[Ticket], pnl_minor: int) -> tuple[BetState, str]:
     )
 
 
-def _state(ticket: Ticket) -> BetState | None:
+def _state(ticket: Ticket) -> OrderState | None:
     if ticket.status is TicketStatus.VOID:
-        return BetState.VOID
+        return OrderState.VOID
     return next((state for state in SETTLED if state.value == ticket.result), None)
 
 
-def _problems(bet: Bet, tickets: Sequence[Ticket], router: RouterSettings) -> dict[str, str]:
+def _problems(bet: Order, tickets: Sequence[Ticket], router: RouterSettings) -> dict[str, str]:
     intent = bet.intent
     found: dict[str, str] = {}
     stake = sum(ticket.stake_minor for ticket in tickets)
@@ -179,7 +180,7 @@ def _problems(bet: Bet, tickets: Sequence[Ticket], router: RouterSettings) -> di
         ticket
         for ticket in tickets
         if ticket.market is not None
-        and (ticket.market, ticket.side) != (intent.market, intent.side)
+        and (ticket.market, ticket.outcome) != (intent.market, intent.outcome)
     ]
     if other:
         found["selection"] = f"the venue booked another selection than {intent.selection_id}"

@@ -20,8 +20,9 @@ from keter.betting_settings import RouterSettings
 from keter.bus.state.reconciliation import note_query, read_doubt
 from keter.context import Context
 from keter.domain.alerts import AlertKind
-from keter.domain.bets import Bet, BetState
 from keter.domain.money import money_text
+from keter.domain.order_states import OrderState
+from keter.domain.orders import Order
 from keter.execution.reconcile.alarms import Alarms
 from keter.execution.reconcile.query_budget import Waiting
 from keter.ledger import Ledger
@@ -36,33 +37,33 @@ class Uncertainty:
         self._context = context
         self._ledger = ledger
         self._alarms = alarms
-        self._entered: dict[str, tuple[BetState, datetime]] = {}
+        self._entered: dict[str, tuple[OrderState, datetime]] = {}
         self._asked: dict[str, datetime] = {}  # or since when it waits for its first question
 
-    async def learn(self, open_bets: Sequence[Bet]) -> None:
+    async def learn(self, open_orders: Sequence[Order]) -> None:
         """Read what is new of the open bets, and forget the others.
 
         Raises ledger and bus errors.
         """
-        unknown = {bet.intent.intent_id: bet for bet in open_bets if not self._knows(bet)}
-        steps = await self._ledger.intents.entered(sorted(unknown))
+        unknown = {bet.intent.intent_id: bet for bet in open_orders if not self._knows(bet)}
+        steps = await self._ledger.orders.entered(sorted(unknown))
         for intent_id, bet in unknown.items():
             self._entered[intent_id] = bet.state, steps.get(intent_id, bet.updated_at)
-            if bet.state is BetState.UNKNOWN and intent_id not in self._asked:
+            if bet.state is OrderState.UNKNOWN and intent_id not in self._asked:
                 last_at = (await read_doubt(self._context.bus, intent_id)).last_at
                 if last_at is not None:
                     self._asked[intent_id] = last_at
-        still_open = {bet.intent.intent_id for bet in open_bets}
+        still_open = {bet.intent.intent_id for bet in open_orders}
         self._entered = {name: seen for name, seen in self._entered.items() if name in still_open}
 
-    def since(self, bet: Bet) -> datetime:
+    def since(self, bet: Order) -> datetime:
         """Return when the bet came to its state.
 
         For a bet that has just moved that is its last update.
         """
         return self._entered[bet.intent.intent_id][1] if self._knows(bet) else bet.updated_at
 
-    def waiting(self, unclear: Sequence[tuple[Bet, bool]]) -> list[Waiting]:
+    def waiting(self, unclear: Sequence[tuple[Order, bool]]) -> list[Waiting]:
         """Return what to ask for, from pairs of a bet and whether its outcome is uncertain.
 
         A bet waits since it was last asked for. Before its first question an UNKNOWN bet waits
@@ -72,36 +73,36 @@ class Uncertainty:
         known = {bet.intent.intent_id for bet, _ in unclear}
         self._asked = {intent_id: at for intent_id, at in self._asked.items() if intent_id in known}
         for bet, _ in unclear:
-            first = self.since(bet) if bet.state is BetState.UNKNOWN else now
+            first = self.since(bet) if bet.state is OrderState.UNKNOWN else now
             self._asked.setdefault(bet.intent.intent_id, first)
         return [
             Waiting(bet.intent.intent_id, doubtful, self._asked[bet.intent.intent_id])
             for bet, doubtful in unclear
         ]
 
-    async def note_query(self, bet: Bet) -> None:
+    async def note_query(self, bet: Order) -> None:
         """Note that the venue is about to be asked for the bet."""
         self._asked[bet.intent.intent_id] = self._context.clock.now()
-        if bet.state is BetState.UNKNOWN:
+        if bet.state is OrderState.UNKNOWN:
             await note_query(self._context.bus, bet.intent.intent_id)
 
-    async def watch(self, open_bets: Sequence[Bet]) -> None:
+    async def watch(self, open_orders: Sequence[Order]) -> None:
         """Raise an alert while an outcome has been UNKNOWN for too long."""
         now, limit = self._context.clock.now(), self._context.settings.router.unknown_alert_s
-        unknown = [bet for bet in open_bets if bet.state is BetState.UNKNOWN]
+        unknown = [bet for bet in open_orders if bet.state is OrderState.UNKNOWN]
         old = [bet for bet in unknown if (now - self.since(bet)).total_seconds() >= limit]
         self._context.heart.gauge("unknown", len(unknown))
         if not old:
             await self._alarms.clear(AlertKind.UNKNOWN_BETS, now)
             return
-        stake = sum(bet.placed_stake_minor or bet.intent.stake_minor for bet in old)
+        stake = sum(bet.standing_minor or bet.intent.stake_minor for bet in old)
         detail = (
             f"{len(old)} bets UNKNOWN, {self._context.settings.mode.account_currency}"
             f" {money_text(stake)} at risk."
         )
         await self._alarms.raise_(AlertKind.UNKNOWN_BETS, detail, min(map(self.since, old)))
 
-    def _knows(self, bet: Bet) -> bool:
+    def _knows(self, bet: Order) -> bool:
         entered = self._entered.get(bet.intent.intent_id)
         return entered is not None and entered[0] is bet.state
 

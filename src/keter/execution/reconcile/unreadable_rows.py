@@ -110,9 +110,7 @@ class UnreadableRows:
             if reference in open_references
         }
         references = sorted(self.listed)
-        ours = {
-            bet.intent.reference for bet in await self._ledger.intents.by_references(references)
-        }
+        ours = {bet.intent.reference for bet in await self._ledger.orders.by_references(references)}
         strangers = [
             ticket
             for ticket in self._listed.values()
@@ -181,7 +179,7 @@ def _unknown_exposure(account: str, since: datetime) -> Exposure:
         event_uid="foreign-unreadable",
         league="",
         market=None,
-        side=None,
+        outcome=None,
         stake_minor=UNKNOWN_STAKE_MINOR,
         odds="",
         status=ExposureStatus.BET,

@@ -41,9 +41,9 @@ class Known(NamedTuple):
         """
         reason = judgement.verdict.reason
         if reason is Reason.AWAITING_CONFIRMATION:
-            return judgement.side not in self.seen
+            return judgement.outcome not in self.seen
         if reason is Reason.ANCHOR_UNSETTLED:
-            return judgement.side not in self.unsettled
+            return judgement.outcome not in self.unsettled
         return reason in AUDITED
 
 
@@ -77,7 +77,7 @@ class Confirmation:
         if self._window_s and seen:
             self._seen[key] = seen
         unsettled = [
-            one.side for one in judgements if one.verdict.reason is Reason.ANCHOR_UNSETTLED
+            one.outcome for one in judgements if one.verdict.reason is Reason.ANCHOR_UNSETTLED
         ]
         if unsettled:
             self._unsettled[key] = frozenset(unsettled)

@@ -46,7 +46,7 @@ class Judgement(NamedTuple):
     ``signal`` is set if the verdict is accepted.
     """
 
-    side: Outcome
+    outcome: Outcome
     verdict: Verdict
     fair: FairOdds | None = None
     signal: ConfirmedSignal | None = None
@@ -84,7 +84,9 @@ def evaluate(
     neighbouring lines are moved to it, by two quarter steps at most. More value is required then.
     """
     view = MarketView(validated, settings, now, others)
-    return [_judge(view, side, seen.get(side)) for side in validated.update.market.sides]
+    return [
+        _judge(view, outcome, seen.get(outcome)) for outcome in validated.update.market.outcomes
+    ]
 
 
 def first_seen(
@@ -95,14 +97,18 @@ def first_seen(
     Keep it per market and drop it when it is empty. A side without value starts anew.
     """
     valued = (Reason.OK, Reason.AWAITING_CONFIRMATION)
-    return {one.side: seen.get(one.side, now) for one in judgements if one.verdict.reason in valued}
+    return {
+        one.outcome: seen.get(one.outcome, now)
+        for one in judgements
+        if one.verdict.reason in valued
+    }
 
 
 def evidence(
     validated: ValidatedMarket,
     settings: EdgeSettings,
     now: datetime,
-    side: Outcome,
+    outcome: Outcome,
     others: Sequence[ValidatedMarket] = (),
 ) -> dict[str, object]:
     """Return what ``evaluate`` weighed for one side, refused prices included, as JSON values.
@@ -111,8 +117,8 @@ def evidence(
     a consensus to compare it with.
     """
     view = MarketView(validated, settings, now, others)
-    index = view.market.sides.index(side)
-    return evidence_of(side, index, _graded(view, index), settings)
+    index = view.market.outcomes.index(outcome)
+    return evidence_of(outcome, index, _graded(view, index), settings)
 
 
 def decision_on(
@@ -124,16 +130,16 @@ def decision_on(
     worker: str,
 ) -> Decision:
     """Return the row of the audit for a judgement that ``evaluate`` made with these arguments."""
-    update, side = validated.update, judgement.side
+    update, outcome = validated.update, judgement.outcome
     details = details_of(update, judgement.signal)
     if judgement.signal is None:
-        details["evidence"] = evidence(validated, settings, now, side, others)
+        details["evidence"] = evidence(validated, settings, now, outcome, others)
     return Decision(
         trace_id=update.trace_id,
         stage=STAGE,
         worker=worker,
         event_uid=update.event.event_uid,
-        selection_id=update.market.selection_id(side),
+        selection_id=update.market.selection_id(outcome),
         verdict=judgement.verdict,
         at=now,
         details=details,
@@ -141,21 +147,21 @@ def decision_on(
     )
 
 
-def _judge(view: MarketView, side: Outcome, since: datetime | None) -> Judgement:
-    index = view.market.sides.index(side)
+def _judge(view: MarketView, outcome: Outcome, since: datetime | None) -> Judgement:
+    index = view.market.outcomes.index(outcome)
     graded = _cannot_reach_min_ev(view, index) or _graded(view, index)
     if not graded:
-        return Judgement(side, reject(Reason.NO_OFFER))
+        return Judgement(outcome, reject(Reason.NO_OFFER))
     best = graded[0]
     fair, numbers = _fair_odds(best, index), _numbers(best, index)
     if best.reason is not Reason.OK:
-        return Judgement(side, reject(best.reason, **numbers), fair)
+        return Judgement(outcome, reject(best.reason, **numbers), fair)
     stood_s = (view.now - (since or view.now)).total_seconds()
     wait_s = view.settings.confirmation_window_sec - stood_s
     if wait_s > 0:
         waiting = reject(Reason.AWAITING_CONFIRMATION, wait_s=wait_s, **numbers)
-        return Judgement(side, waiting, fair)
-    return Judgement(side, accept(**numbers), fair, _signal(view, side, index, graded))
+        return Judgement(outcome, waiting, fair)
+    return Judgement(outcome, accept(**numbers), fair, _signal(view, outcome, index, graded))
 
 
 def _cannot_reach_min_ev(view: MarketView, index: int) -> list[Graded]:
@@ -269,7 +275,7 @@ def _numbers(best: Graded, index: int) -> dict[str, Number]:
 
 
 def _signal(
-    view: MarketView, side: Outcome, index: int, graded: Sequence[Graded]
+    view: MarketView, outcome: Outcome, index: int, graded: Sequence[Graded]
 ) -> ConfirmedSignal:
     worth = [one for one in graded if one.reason is Reason.OK]
     priced = worth[0].priced
@@ -283,10 +289,10 @@ def _signal(
         spread_pct=priced.pool.spread_pct,
         method=worth[0].inputs.pool.method,
         sharps=tuple(quote.book for quote in worth[0].inputs.pool.quotes),
-        evidence=evidence_of(side, index, worth, view.settings),
+        evidence=evidence_of(outcome, index, worth, view.settings),
     )
     offers = tuple(Offer(one.book, one.odds, one.text, one.age_s, one.ev_pct) for one in worth)
     market = view.validated
     return ConfirmedSignal(
-        market.update, side, offers, fair, view.now, market.validated_at, market.dropped
+        market.update, outcome, offers, fair, view.now, market.validated_at, market.dropped
     )

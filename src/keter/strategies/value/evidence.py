@@ -67,7 +67,7 @@ class Evidence(msgspec.Struct, frozen=True):
     """
 
     market_id: str
-    side: Outcome
+    outcome: Outcome
     index: int
     min_ev_pct: float
     ev_max_pct: float
@@ -111,7 +111,7 @@ def value_reason(
 
 
 def evidence_of(
-    side: Outcome, index: int, graded: Sequence[Graded], settings: EdgeSettings
+    outcome: Outcome, index: int, graded: Sequence[Graded], settings: EdgeSettings
 ) -> dict[str, object]:
     """Return the evidence of the priced offers as JSON values, empty if there are none."""
     if not any(one.priced for one in graded):
@@ -126,7 +126,7 @@ def evidence_of(
             offers.append(_judged_offer(one, records.index(record)))
     made = Evidence(
         market_id=graded[0].inputs.market_id,
-        side=side,
+        outcome=outcome,
         index=index,
         min_ev_pct=settings.min_ev_pct,
         ev_max_pct=settings.ev_max_pct,
@@ -199,7 +199,7 @@ def explain(evidence: Mapping[str, object]) -> str:
     """Return the steps of a decision in words and figures, recomputed. Raises as ``recompute``."""
     made = recompute(evidence)
     facts = made.evidence
-    lines = [f"{facts.market_id} {facts.side}"]
+    lines = [f"{facts.market_id} {facts.outcome}"]
     for number, record in enumerate(facts.consensus):
         lines += ["", f"Consensus {number + 1}:", *_consensus_lines(record, facts)]
     lines.append("")
@@ -220,8 +220,8 @@ def explain(evidence: Mapping[str, object]) -> str:
 
 def _consensus_lines(record: ConsensusRecord, facts: Evidence) -> list[str]:
     inputs, result = record.inputs, record.result
-    sides = [str(side) for side in inputs.market.sides]
-    lines = _pool_lines(inputs.pool, result.pool, sides)
+    outcomes = [str(outcome) for outcome in inputs.market.outcomes]
+    lines = _pool_lines(inputs.pool, result.pool, outcomes)
     if inputs.one_x_two is not None and result.one_x_two is not None:
         lines += [
             "  1X2, for the push:",
@@ -243,7 +243,7 @@ def _consensus_lines(record: ConsensusRecord, facts: Evidence) -> list[str]:
     ]
 
 
-def _pool_lines(inputs: PoolInputs, result: Pooled, sides: Sequence[str]) -> list[str]:
+def _pool_lines(inputs: PoolInputs, result: Pooled, outcomes: Sequence[str]) -> list[str]:
     lines = []
     for n, quote in enumerate(inputs.quotes):
         parameter = result.parameters[n]
@@ -254,5 +254,5 @@ def _pool_lines(inputs: PoolInputs, result: Pooled, sides: Sequence[str]) -> lis
             f" margin {100 * (result.booksums[n] - 1):.3f} %, {inputs.method}{bent} ->"
             f" {' / '.join(map(repr, result.fair[n]))}, weight {result.weights[n]:.4f}"
         )
-    pooled = ", ".join(f"{side} {p!r}" for side, p in zip(sides, result.p, strict=True))
+    pooled = ", ".join(f"{outcome} {p!r}" for outcome, p in zip(outcomes, result.p, strict=True))
     return [*lines, f"  logarithmic pool: {pooled}"]

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from keter.domain.orders import PlacementQuote
+from keter.domain.order_calls import PlacementQuote
 from keter.domain.signals import ConfirmedSignal, FairPrice
 from keter.domain.verdicts import Reason, Verdict, accept, reject
 from keter.errors import PricingError

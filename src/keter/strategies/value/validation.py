@@ -142,7 +142,7 @@ def _usable_books(
     """Return the books that may be used, and by book why the others were dropped."""
     kept: dict[str, BookPrices] = {}
     dropped: dict[str, Dropped] = {}
-    legs = len(update.market.sides)
+    legs = len(update.market.outcomes)
     for prices in update.books:
         fault = (
             Dropped.REPEATED if prices.book in kept else book_fault(prices, legs, age_limit_s, now)

@@ -15,7 +15,7 @@ import msgspec
 from keter.backoff import Backoff
 from keter.clock import Clock
 from keter.domain.markets import Phase
-from keter.domain.orders import PLACEMENT_MARGIN_S
+from keter.domain.order_calls import PLACEMENT_MARGIN_S
 from keter.venues.asianodds.limits import FEED_INTERVAL_S
 from keter.venues.asianodds.login import THROTTLED, is_logged_in, may_ask
 from keter.venues.asianodds.normalise import MARKET_TYPE_OF_PHASE

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from keter.domain.market_kinds import MarketKind
 from keter.domain.markets import Phase
+from keter.domain.references import LOWER, ReferenceForm
 from keter.venues.base import Capability
 
 VENUE = "asianodds"
@@ -21,7 +22,8 @@ CAPABILITY = Capability(
     odds_formats=("00",),
     can_cancel=False,
     can_replace=False,
-    reference_max_length=40,
+    # PlaceBetId: at most 40 characters; no alphabet is stated, samples are ``demo-0001``.
+    reference_form=ReferenceForm(LOWER, 40),
     # A repeated reference makes a second ticket.
     reference_unique_s=0.0,
     asynchronous_acceptance=True,

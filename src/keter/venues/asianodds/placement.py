@@ -33,7 +33,13 @@ import msgspec
 from keter.domain.market_kinds import MarketKind, Outcome
 from keter.domain.markets import Market
 from keter.domain.money import money_text, round_to_minor
-from keter.domain.orders import Placement, PlacementQuote, PlaceOrder, PlaceOutcome, QuoteRequest
+from keter.domain.order_calls import (
+    Placement,
+    PlacementQuote,
+    PlaceOrder,
+    PlaceOutcome,
+    QuoteRequest,
+)
 from keter.domain.quotes import VenueRef
 from keter.domain.sports import HALF_TIME
 from keter.venues.asianodds.lenient_json import Fields, read_fields
@@ -76,7 +82,7 @@ def info_body(request: QuoteRequest, timeout_s: int) -> bytes:
     """
     if not request.books:
         raise ValueError("a quote needs at least one book")
-    selection = _selection(request.ref, request.market, request.side)
+    selection = _selection(request.ref, request.market, request.outcome)
     return msgspec.json.encode(
         {**selection, "Bookies": ",".join(request.books), "Timeout": timeout_s}
     )
@@ -90,7 +96,7 @@ def place_body(order: PlaceOrder) -> bytes:
         raise ValueError(f"a reference has 1 to {REFERENCE_LENGTH} characters")
     if any(read_price(text)[1] is None for _, text in order.prices):
         raise ValueError("an order needs a price at every book")
-    selection = _selection(order.ref, order.market, order.side)
+    selection = _selection(order.ref, order.market, order.outcome)
     return msgspec.json.encode(
         {
             **selection,
@@ -102,10 +108,10 @@ def place_body(order: PlaceOrder) -> bytes:
     )
 
 
-def _selection(ref: VenueRef, market: Market, side: Outcome) -> dict[str, object]:
+def _selection(ref: VenueRef, market: Market, outcome: Outcome) -> dict[str, object]:
     """Return the fields that name a selection. Raises ValueError for one that there is not."""
-    if side not in market.sides:
-        raise ValueError(f"{market.kind} has no {side}")
+    if outcome not in market.outcomes:
+        raise ValueError(f"{market.kind} has no {outcome}")
     found = read_ref(ref)
     return {
         "GameId": found.game_id,
@@ -114,7 +120,7 @@ def _selection(ref: VenueRef, market: Market, side: Outcome) -> dict[str, object
         "MarketTypeId": found.market_type,
         "SportsType": found.sport,
         "OddsFormat": ODDS_FORMAT,
-        "OddsName": _ODDS_NAMES[side],
+        "OddsName": _ODDS_NAMES[outcome],
     }
 
 

@@ -70,8 +70,8 @@ class SlotMerger:
             old = slots.get(name)
             if incoming is None:
                 incoming = _NOTHING
-            side = favoured[0] if full_time else favoured[1]
-            new = self._merged(old, incoming, (full_time, kind), terms, side, at_ms)
+            outcome = favoured[0] if full_time else favoured[1]
+            new = self._merged(old, incoming, (full_time, kind), terms, outcome, at_ms)
             if new is not None:
                 slots[name] = new
             elif old is not None:
@@ -93,17 +93,17 @@ class SlotMerger:
         incoming: PricesRow,
         which: tuple[bool, MarketKind],
         terms: RowTerms,
-        side: int | None,
+        outcome: int | None,
         at_ms: int,
     ) -> Slot | None:
         """Return the slot after the merge; None if the row has no prices for the market."""
         odds = (incoming.bookie_odds or "").strip()
         line = _line_text(incoming)
         if not odds and (old is None or not line):
-            return None if old is not None and _changed_sides(old, side) else old
+            return None if old is not None and _changed_sides(old, outcome) else old
         line = line or (old.line if old is not None else "")
         market = self._market(
-            which, line, terms, odds or (old.odds if old is not None else ""), side
+            which, line, terms, odds or (old.odds if old is not None else ""), outcome
         )
         if market is None:
             return None
@@ -117,7 +117,7 @@ class SlotMerger:
         line: str,
         terms: RowTerms,
         odds: str,
-        side: int | None,
+        outcome: int | None,
     ) -> Market | None:
         """Return the market that a slot's fields mean; None, and counted, if that is unclear."""
         full_time, kind = which
@@ -134,7 +134,7 @@ class SlotMerger:
             self._problems[Problem.BAD_LINE] += 1
             return None
         if kind is MarketKind.ASIAN_HANDICAP and quarters is not None:
-            quarters = home_line(quarters, side)
+            quarters = home_line(quarters, outcome)
             if quarters is None:
                 self._problems[Problem.SIGN_UNKNOWN] += 1
                 return None

@@ -50,7 +50,7 @@ def read_selection(
     full_time = _FULL_TIME.get(row.text("Term").lower())
     if found is None or full_time is None:
         return None, None
-    kind, side = found
+    kind, outcome = found
     line = None
     if kind is MarketKind.ONE_X_TWO:
         # The venue writes a money line in the words of 1X2.
@@ -58,18 +58,18 @@ def read_selection(
         if meant or market_of(terms, kind, None, full_time=full_time) is None:
             kind = MarketKind.MONEY_LINE
     else:
-        line = _line(row, terms, kind, side, intended, full_time=full_time)
+        line = _line(row, terms, kind, outcome, intended, full_time=full_time)
         if line is None:
             return None, None
     market = market_of(terms, kind, line, full_time=full_time)
-    return (market, side) if market is not None and side in market.sides else (None, None)
+    return (market, outcome) if market is not None and outcome in market.outcomes else (None, None)
 
 
 def _line(
     row: Fields,
     terms: RowTerms,
     kind: MarketKind,
-    side: Outcome,
+    outcome: Outcome,
     intended: Intended | None,
     *,
     full_time: bool,
@@ -83,11 +83,11 @@ def _line(
     if kind is MarketKind.OVER_UNDER:
         return quarters if not text.startswith("-") else None
     level = market_of(terms, kind, 0, full_time=full_time)
-    return None if level is None else _handicap(row, level, side, quarters, intended)
+    return None if level is None else _handicap(row, level, outcome, quarters, intended)
 
 
 def _handicap(
-    row: Fields, level: Market, side: Outcome, quarters: int, intended: Intended | None
+    row: Fields, level: Market, outcome: Outcome, quarters: int, intended: Intended | None
 ) -> int | None:
     """Return the home line in quarters, by the rule at the top of this file; None if unread.
 
@@ -97,11 +97,11 @@ def _handicap(
     favoured = row.integer(own) or row.integer("Favoured")
     line_q = home_line(quarters, favoured)
     in_doubt = line_q is None or (
-        row.text("HdpOrGoal").startswith("-") and line_q == -quarters and side is Outcome.AWAY
+        row.text("HdpOrGoal").startswith("-") and line_q == -quarters and outcome is Outcome.AWAY
     )
     if in_doubt and intended is not None:
         market, wanted = intended
         own_q = market.line_q
-        if own_q is not None and wanted is side and replace(market, line_q=0) == level:
+        if own_q is not None and wanted is outcome and replace(market, line_q=0) == level:
             return own_q if abs(own_q) == quarters else line_q
     return line_q

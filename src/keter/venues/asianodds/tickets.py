@@ -22,9 +22,9 @@ from decimal import Decimal, InvalidOperation
 
 import msgspec
 
-from keter.domain.bets import BetState
 from keter.domain.money import round_to_minor, to_decimal
 from keter.domain.odds import convert
+from keter.domain.order_states import OrderState
 from keter.domain.sports import FOOTBALL
 from keter.domain.tickets import Ticket, TicketStatus
 from keter.errors import InvalidOddsError
@@ -70,11 +70,11 @@ _STATUS = {
     "v": TicketStatus.VOID,
 }
 _RESULTS = {
-    "won": BetState.WON,
-    "lost": BetState.LOST,
-    "half won": BetState.HALF_WON,
-    "half lost": BetState.HALF_LOST,
-    "stake returned": BetState.PUSHED,
+    "won": OrderState.WON,
+    "lost": OrderState.LOST,
+    "half won": OrderState.HALF_WON,
+    "half lost": OrderState.HALF_LOST,
+    "stake returned": OrderState.PUSHED,
 }
 _FORMATS = {"my": "malay", "hk": "hongkong"}
 
@@ -133,7 +133,7 @@ def read_ticket(row: Fields, now: datetime, intended: IntendedOf = lambda _: Non
     reference = row.text("BetPlacementReference").removeprefix(REFERENCE_PREFIX)
     sport = _sport(row.integer("SportsType"))
     home, away = (row.text(name, longest=LONGEST_NAME) for name in ("HomeName", "AwayName"))
-    market, side = read_selection(row, row_terms(sport, home, away), intended(reference))
+    market, outcome = read_selection(row, row_terms(sport, home, away), intended(reference))
     status = _status(row)
     return Ticket(
         reference=_key(reference),
@@ -145,7 +145,7 @@ def read_ticket(row: Fields, now: datetime, intended: IntendedOf = lambda _: Non
         pnl_minor=row.minor("Pnl") or 0,
         placed_at=_placed_at(row, now),
         market=market,
-        side=side,
+        outcome=outcome,
         home=split_name(sport, home)[0],
         away=split_name(sport, away)[0],
         league=row.text("LeagueName", longest=LONGEST_NAME),
@@ -261,7 +261,7 @@ def _result(row: Fields, status: TicketStatus, stake_minor: int) -> str | None:
     mean a half. Then the profit does.
     """
     if status is TicketStatus.VOID:
-        return BetState.VOID
+        return OrderState.VOID
     if status is not TicketStatus.SETTLED:
         return None
     for word in (row.text("PnlInfo").lower(), row.text("Status").lower()):
@@ -278,10 +278,10 @@ def _by_money(row: Fields, stake_minor: int) -> str | None:
     stake = to_decimal(stake_minor)
     win = stake * (odds - 1)
     expected = {
-        BetState.WON: round_to_minor(win),
-        BetState.HALF_WON: round_to_minor(win / 2),
-        BetState.PUSHED: 0,
-        BetState.HALF_LOST: -round_to_minor(stake / 2),
-        BetState.LOST: -stake_minor,
+        OrderState.WON: round_to_minor(win),
+        OrderState.HALF_WON: round_to_minor(win / 2),
+        OrderState.PUSHED: 0,
+        OrderState.HALF_LOST: -round_to_minor(stake / 2),
+        OrderState.LOST: -stake_minor,
     }
     return next((state for state, minor in expected.items() if abs(minor - pnl_minor) <= 1), None)

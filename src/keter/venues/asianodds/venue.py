@@ -8,7 +8,13 @@ import structlog
 from cachetools import FIFOCache
 
 from keter.clock import Clock
-from keter.domain.orders import Placement, PlacementQuote, PlaceOrder, PlaceOutcome, QuoteRequest
+from keter.domain.order_calls import (
+    Placement,
+    PlacementQuote,
+    PlaceOrder,
+    PlaceOutcome,
+    QuoteRequest,
+)
 from keter.domain.tickets import AccountSnapshot, Ticket
 from keter.venues.asianodds.client import NO_ROWS, NOT_FOUND, Client
 from keter.venues.asianodds.lenient_json import read_fields
@@ -70,7 +76,7 @@ class AsianOddsVenue:
         Raises ValueError, before anything is sent, for an order that cannot be written.
         """
         body = place_body(order)
-        self._placed[order.reference] = (order.market, order.side)
+        self._placed[order.reference] = (order.market, order.outcome)
         try:
             reply = await self._client.place_once(body)
         except VenueSessionError as e:

@@ -12,14 +12,20 @@ from datetime import timedelta, tzinfo
 import msgspec
 
 from keter.clock import Clock, Ids, random_id
-from keter.domain.bets import Bet, Intent
 from keter.domain.feed import EventScore
-from keter.domain.orders import Placement, PlacementQuote, PlaceOrder, PlaceOutcome, QuoteRequest
+from keter.domain.order_calls import (
+    Placement,
+    PlacementQuote,
+    PlaceOrder,
+    PlaceOutcome,
+    QuoteRequest,
+)
+from keter.domain.orders import Intent, Order
 from keter.domain.placements import PaperTicket
 from keter.domain.tickets import AccountSnapshot, Ticket
 from keter.domain.trading import ExecutionMode
 from keter.errors import UnavailableError
-from keter.venues.base import BetVenue
+from keter.venues.base import Bookmaker
 from keter.venues.paper.behaviour import LEARNED_FROM, learned
 from keter.venues.paper.fill_model import draw_fill
 from keter.venues.paper.settings import PaperSettings
@@ -50,7 +56,7 @@ class PaperGateway:
 
     def __init__(
         self,
-        prices: BetVenue,
+        prices: Bookmaker,
         ledger: PaperLedger,
         settings: PaperSettings,
         account: PaperAccount,
@@ -88,7 +94,7 @@ class PaperGateway:
         Never raises: a ledger that fails is NOT_SENT before the write, UNKNOWN after it began.
         """
         try:
-            bet = await self._ledger.intents.by_reference(order.reference)
+            bet = await self._ledger.orders.by_reference(order.reference)
         except UnavailableError as e:
             return Placement(PlaceOutcome.NOT_SENT, "ledger", str(e))
         if bet is None:
@@ -114,7 +120,7 @@ class PaperGateway:
             self._learned = learned(self._settings, facts)
         return self._learned
 
-    def _tickets(self, order: PlaceOrder, bet: Bet, paper: PaperSettings) -> list[PaperTicket]:
+    def _tickets(self, order: PlaceOrder, bet: Order, paper: PaperSettings) -> list[PaperTicket]:
         """Return one ticket per book; each takes at most its maximum, the last one the rest."""
         tickets, left = [], order.stake_minor
         for position, (book, text) in enumerate(order.prices, start=1):
@@ -149,7 +155,7 @@ class PaperGateway:
             away=intent.away,
             kickoff=intent.kickoff,
             market=order.market,
-            side=order.side,
+            outcome=order.outcome,
             placed_at=now,
             decided_at=now + timedelta(seconds=fill.delay_s),
             refused=fill.refused,

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from keter.domain.bets import Bet, BetState
 from keter.domain.feed import EventScore
+from keter.domain.order_states import OrderState
+from keter.domain.orders import Order
 from keter.domain.placements import PaperSums, PaperTicket, PlacementFact
 from keter.domain.trading import ExecutionMode
 
@@ -22,7 +23,7 @@ class PaperBook(Protocol):
         ...
 
     async def settle(
-        self, ticket_id: str, *, result: BetState, pnl_minor: int, at: datetime
+        self, ticket_id: str, *, result: OrderState, pnl_minor: int, at: datetime
     ) -> bool:
         """Store the result of a ticket; return False when it was settled before."""
         ...
@@ -46,10 +47,10 @@ class PaperBook(Protocol):
         ...
 
 
-class PaperIntents(Protocol):
+class PaperOrders(Protocol):
     """Our own intents, by the reference under which they are placed."""
 
-    async def by_reference(self, reference: str) -> Bet | None: ...
+    async def by_reference(self, reference: str) -> Order | None: ...
 
 
 class PaperResults(Protocol):
@@ -65,7 +66,7 @@ class PaperLedger(Protocol):
     def paper(self) -> PaperBook: ...
 
     @property
-    def intents(self) -> PaperIntents: ...
+    def orders(self) -> PaperOrders: ...
 
     @property
     def results(self) -> PaperResults: ...

@@ -6,8 +6,8 @@ Pure.
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from keter.domain.bets import BetState
 from keter.domain.feed import EventScore
+from keter.domain.order_states import OrderState
 from keter.domain.placements import PaperTicket
 from keter.domain.settlement import Settlement
 from keter.domain.signals import approved_signal
@@ -34,11 +34,11 @@ def settlement_of(
     final = result.final(ticket.market.of) if result is not None else None
     if final is None:
         overdue = now > ticket.kickoff + RESULT_DEADLINE
-        return Settlement(BetState.VOID, 0) if overdue else None
+        return Settlement(OrderState.VOID, 0) if overdue else None
     try:
         return settle_sport(
             ticket.market,
-            ticket.side,
+            ticket.outcome,
             final,
             score_at_bet=ticket.score_at_bet if from_score_at_bet else None,
             odds=Decimal(ticket.odds),
@@ -46,7 +46,7 @@ def settlement_of(
         )
     except ValueError:
         # The score lacks the market's period: nobody saw the half-time score of the event.
-        return Settlement(BetState.VOID, 0)
+        return Settlement(OrderState.VOID, 0)
 
 
 def as_venue_ticket(ticket: PaperTicket, result: EventScore | None, now: datetime) -> Ticket:
@@ -62,7 +62,7 @@ def as_venue_ticket(ticket: PaperTicket, result: EventScore | None, now: datetim
         pnl_minor=ticket.pnl_minor or 0,
         placed_at=ticket.placed_at,
         market=ticket.market,
-        side=ticket.side,
+        outcome=ticket.outcome,
         home=ticket.home,
         away=ticket.away,
         league=ticket.league,
@@ -83,4 +83,4 @@ def _status(ticket: PaperTicket, now: datetime) -> TicketStatus:
         return TicketStatus.REFUSED
     if ticket.result is None:
         return TicketStatus.RUNNING
-    return TicketStatus.VOID if ticket.result is BetState.VOID else TicketStatus.SETTLED
+    return TicketStatus.VOID if ticket.result is OrderState.VOID else TicketStatus.SETTLED

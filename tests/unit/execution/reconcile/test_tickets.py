@@ -8,10 +8,11 @@ import pytest
 
 from keter.betting_settings import RouterSettings
 from keter.bus.codec import encode
-from keter.domain.bets import FINAL, SETTLED, Bet, BetState
 from keter.domain.feed import EventScore
 from keter.domain.market_kinds import Outcome
 from keter.domain.markets import parse_market
+from keter.domain.order_states import FINAL, SETTLED, OrderState
+from keter.domain.orders import Order
 from keter.domain.quotes import Score
 from keter.domain.sports_scores import BasketballScore
 from keter.domain.tickets import Ticket, TicketStatus
@@ -25,10 +26,10 @@ from keter.execution.reconcile.tickets import (
 )
 from tests.kit.execution import NOW, TOTALS, an_intent, approved
 
-S = BetState
+S = OrderState
 ROUTER = RouterSettings()
 SIGNAL = encode(approved(offers={"IBC": 2.20, "GA": 2.10}))
-BET = Bet(an_intent(signal=SIGNAL), S.PENDING, NOW)
+BET = Order(an_intent(signal=SIGNAL), S.OPEN, NOW)
 
 
 def a_ticket(status: TicketStatus = TicketStatus.RUNNING, number: int = 1, **values: Any) -> Ticket:
@@ -42,7 +43,7 @@ def a_ticket(status: TicketStatus = TicketStatus.RUNNING, number: int = 1, **val
         pnl_minor=0,
         placed_at=NOW,
         market=TOTALS,
-        side=Outcome.OVER,
+        outcome=Outcome.OVER,
         home="Alpha FC",
         away="Beta FC",
         league="L",
@@ -54,18 +55,18 @@ def a_ticket(status: TicketStatus = TicketStatus.RUNNING, number: int = 1, **val
 @pytest.mark.parametrize(
     ("statuses", "state"),
     [
-        ([TicketStatus.PENDING], S.PENDING),
-        ([TicketStatus.RUNNING], S.RUNNING),
+        ([TicketStatus.PENDING], S.OPEN),
+        ([TicketStatus.RUNNING], S.FILLED),
         ([TicketStatus.REFUSED], S.REFUSED),
         ([TicketStatus.VOID], S.VOID),
-        ([TicketStatus.REFUSED, TicketStatus.RUNNING], S.RUNNING),
-        ([TicketStatus.PENDING, TicketStatus.RUNNING], S.PENDING),
+        ([TicketStatus.REFUSED, TicketStatus.RUNNING], S.FILLED),
+        ([TicketStatus.PENDING, TicketStatus.RUNNING], S.OPEN),
         ([TicketStatus.REFUSED, TicketStatus.REFUSED], S.REFUSED),
-        ([TicketStatus.VOID, TicketStatus.RUNNING], S.RUNNING),
+        ([TicketStatus.VOID, TicketStatus.RUNNING], S.FILLED),
     ],
 )
 def test_a_bet_is_where_its_least_decided_accepted_ticket_is(
-    statuses: list[TicketStatus], state: BetState
+    statuses: list[TicketStatus], state: OrderState
 ) -> None:
     tickets = [a_ticket(status, n, stake_minor=500) for n, status in enumerate(statuses)]
     assert read_tickets(BET, tickets, ROUTER).state is state
@@ -154,19 +155,19 @@ def test_a_partial_stake_or_a_price_within_slippage_is_no_trouble(values: dict[s
 
 
 def test_an_older_answer_takes_no_step_back() -> None:
-    assert next_state(S.RUNNING, S.PENDING) is None
-    assert next_state(S.WON, S.RUNNING) is None
-    assert next_state(S.UNKNOWN, S.PENDING) is S.PENDING
+    assert next_state(S.FILLED, S.OPEN) is None
+    assert next_state(S.WON, S.FILLED) is None
+    assert next_state(S.UNKNOWN, S.OPEN) is S.OPEN
     assert next_state(S.WON, S.LOST) is S.LOST
-    for state in BetState:
+    for state in OrderState:
         assert next_state(state, state) is None
 
 
 @pytest.mark.parametrize("state", sorted(FINAL))
-def test_a_final_bet_that_lives_contradicts_us(state: BetState) -> None:
-    assert contradicts(state, S.RUNNING)
+def test_a_final_bet_that_lives_contradicts_us(state: OrderState) -> None:
+    assert contradicts(state, S.FILLED)
     assert contradicts(state, S.WON) is (state not in SETTLED)
-    assert not contradicts(S.RUNNING, S.WON)
+    assert not contradicts(S.FILLED, S.WON)
     assert not contradicts(S.REFUSED, S.REFUSED)
 
 
@@ -207,7 +208,7 @@ def test_without_a_final_score_we_do_not_judge() -> None:
 
 def test_another_sport_is_settled_by_its_own_score_alone() -> None:
     spread = parse_market("bb", "ot.ah.-1.5")
-    bet = Bet(an_intent(market=spread, side=Outcome.HOME), S.RUNNING, NOW)
+    bet = Order(an_intent(market=spread, outcome=Outcome.HOME), S.FILLED, NOW)
     values: dict[str, Any] = {
         "market": spread,
         "side": Outcome.HOME,
@@ -225,7 +226,7 @@ def test_another_sport_is_settled_by_its_own_score_alone() -> None:
 
 def test_a_first_half_is_settled_while_the_match_is_on() -> None:
     half = parse_market("fb", "ht.ou.0.5")
-    bet = Bet(an_intent(market=half), S.RUNNING, NOW)
+    bet = Order(an_intent(market=half), S.FILLED, NOW)
     ticket = a_ticket(TicketStatus.SETTLED, market=half, half_time_score=(1, 0), result="WON")
     own = own_settlement(bet, [ticket], None, from_score_at_bet=True)
     assert own is not None and own.state is S.WON

@@ -51,21 +51,23 @@ def a_market(
 
 def judged(
     market: ValidatedMarket,
-    side: Outcome = Outcome.HOME,
+    outcome: Outcome = Outcome.HOME,
     rules: EdgeSettings = RULES,
     others: tuple[ValidatedMarket, ...] = (),
 ) -> tuple[Verdict, ConfirmedSignal | None]:
     return next(
         (verdict, signal)
         for one, verdict, _, signal in evaluate(market, rules, NOW, {}, others)
-        if one is side
+        if one is outcome
     )
 
 
 def signalled(
-    market: ValidatedMarket, side: Outcome = Outcome.HOME, others: tuple[ValidatedMarket, ...] = ()
+    market: ValidatedMarket,
+    outcome: Outcome = Outcome.HOME,
+    others: tuple[ValidatedMarket, ...] = (),
 ) -> ConfirmedSignal:
-    verdict, signal = judged(market, side, others=others)
+    verdict, signal = judged(market, outcome, others=others)
     assert signal is not None, verdict
     return signal
 
@@ -382,8 +384,8 @@ def test_every_decision_can_be_computed_again_to_the_last_digit(
     )
     market = a_market(*books)
     rules = EdgeSettings(min_ev_pct=0, ev_max_pct=900, max_consensus_spread_pct=100)
-    for side, verdict, _, signal in evaluate(market, rules, NOW):
-        stored = msgspec.json.decode(msgspec.json.encode(evidence(market, rules, NOW, side)))
+    for outcome, verdict, _, signal in evaluate(market, rules, NOW):
+        stored = msgspec.json.decode(msgspec.json.encode(evidence(market, rules, NOW, outcome)))
         if stored:
             made = recompute(stored)
             assert made.identical, made.differences

@@ -57,7 +57,7 @@ def priced_markets(draw: st.DrawFn, market: Market | None = None) -> ValidatedMa
     some are old.
     """
     market = market or draw(st.sampled_from(MARKETS))
-    legs = len(market.sides)
+    legs = len(market.outcomes)
     raw = draw(st.tuples(*[st.floats(0.2, 1)] * legs))
     books: list[BookPrices] = []
     for name in draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=6, unique=True)):
@@ -85,8 +85,8 @@ def rules(draw: st.DrawFn) -> EdgeSettings:
 
 def judged(market: ValidatedMarket, asked: EdgeSettings, others: list[ValidatedMarket]) -> Told:
     return [
-        (side, verdict.accepted, verdict.reason)
-        for side, verdict, _, _ in edge.evaluate(market, asked, NOW, {}, others)
+        (outcome, verdict.accepted, verdict.reason)
+        for outcome, verdict, _, _ in edge.evaluate(market, asked, NOW, {}, others)
     ]
 
 

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from keter.domain.orders import PlacementQuote
+from keter.domain.order_calls import PlacementQuote
 from keter.domain.verdicts import Reason
 from keter.strategies.value.recheck import recheck_price
 from keter.strategies.value.settings import EdgeSettings

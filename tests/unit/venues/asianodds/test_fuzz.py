@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from keter.bus.codec import decode, encode
 from keter.domain.feed import MarketPrices
 from keter.domain.markets import Phase, parse_market
-from keter.domain.orders import PlaceOutcome
+from keter.domain.order_calls import PlaceOutcome
 from keter.domain.tickets import Ticket
 from keter.venues.asianodds.client import checked
 from keter.venues.asianodds.limits import (
@@ -38,7 +38,7 @@ from tests.kit.feed_state import known_markets
 from tests.kit.fuzzing import CORPUS, bodies, singles, write
 
 TOTALS = parse_market("fb", "ft.ou.2.5")
-INTENDED = (parse_market("fb", "ft.ah.-0.75"), TOTALS.sides[0])
+INTENDED = (parse_market("fb", "ft.ah.-0.75"), TOTALS.outcomes[0])
 TEXTS_OF_AN_ANSWER = 6  # an error or a placement has all of them, and a few words of ours
 READERS: list[tuple[str, Callable[[Answer], Any]]] = [
     ("bets", lambda answer: read_tickets(answer, NOW)),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from keter.domain.market_kinds import Outcome
 from keter.domain.markets import parse_market
-from keter.domain.orders import PlaceOrder, PlaceOutcome, QuoteRequest
+from keter.domain.order_calls import PlaceOrder, PlaceOutcome, QuoteRequest
 from keter.domain.quotes import VenueRef
 from keter.venues.asianodds.normalise import Ref
 from keter.venues.asianodds.placement import (
@@ -96,11 +96,11 @@ def test_a_stake_is_written_to_the_cent(stake_minor: int) -> None:
     ],
 )
 def test_every_market_has_its_names(
-    market: str, side: Outcome, game_type: str, odds_name: str, full: int
+    market: str, outcome: Outcome, game_type: str, odds_name: str, full: int
 ) -> None:
     sport, _, market_id = market.rpartition(":")
     named = parse_market(sport or "fb", market_id)
-    body = json.loads(info_body(QuoteRequest(REF, named, side, ("PIN", "SBO")), 15))
+    body = json.loads(info_body(QuoteRequest(REF, named, outcome, ("PIN", "SBO")), 15))
     assert (body["GameType"], body["OddsName"], body["IsFullTime"]) == (game_type, odds_name, full)
     assert (body["Bookies"], body["Timeout"], body["OddsFormat"]) == ("PIN,SBO", 15, "00")
 

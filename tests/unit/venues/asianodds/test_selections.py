@@ -29,9 +29,9 @@ from tests.unit.venues.asianodds.test_tickets import ticket
         ({"BetType": "HDP Away", "HdpOrGoal": "-0.75", "Favoured": 2}, "ft.ah.0.75", Outcome.AWAY),
     ],
 )
-def test_selections_are_read_back(changes: dict[str, Any], market: str, side: Outcome) -> None:
+def test_selections_are_read_back(changes: dict[str, Any], market: str, outcome: Outcome) -> None:
     found = ticket(**changes)
-    assert (found.market, found.side) == (parse_market("fb", market), side)
+    assert (found.market, found.outcome) == (parse_market("fb", market), outcome)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_words_that_cannot_be_read_leave_the_market_open_but_keep_the_money(
     changes: dict[str, Any],
 ) -> None:
     found = ticket(**changes)
-    assert (found.market, found.side, found.stake_minor) == (None, None, 500)
+    assert (found.market, found.outcome, found.stake_minor) == (None, None, 500)
 
 
 HOME_GIVES, AWAY_GIVES = (
@@ -91,10 +91,10 @@ PLAYERS = {"HomeName": "A Ivanova (Games)", "AwayName": "B Petrova (Games)", "Sp
     ],
 )
 def test_selections_of_other_sports_are_read_back(
-    changes: dict[str, Any], sport: str, market: str, side: str
+    changes: dict[str, Any], sport: str, market: str, outcome: str
 ) -> None:
     found = ticket(**changes)
-    assert (found.market, found.side) == (parse_market(sport, market), Outcome(side))
+    assert (found.market, found.outcome) == (parse_market(sport, market), Outcome(outcome))
     assert found.sport == sport
     assert "(" not in found.home + found.away
 
@@ -111,7 +111,7 @@ def test_selections_of_other_sports_are_read_back(
 )
 def test_a_selection_that_the_sport_does_not_have_stays_unread(changes: dict[str, Any]) -> None:
     found = ticket(**changes)
-    assert (found.market, found.side, found.stake_minor) == (None, None, 500)
+    assert (found.market, found.outcome, found.stake_minor) == (None, None, 500)
 
 
 def test_our_intent_decides_a_sign_in_another_sport_too() -> None:

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from keter.clock import to_ms
-from keter.domain.bets import BetState
 from keter.domain.market_kinds import Outcome
 from keter.domain.markets import parse_market
+from keter.domain.order_states import OrderState
 from keter.domain.tickets import Ticket, TicketStatus
 from keter.venues.asianodds.selections import Intended
 from keter.venues.asianodds.tickets import read_tickets
@@ -87,7 +87,7 @@ def test_a_running_bet_is_read_whole() -> None:
         0,
     )
     assert found.placed_at == datetime(2026, 2, 16, 0, 0, 42, tzinfo=UTC)
-    assert (found.market, found.side) == (parse_market("fb", "ft.ah.-0.75"), Outcome.AWAY)
+    assert (found.market, found.outcome) == (parse_market("fb", "ft.ah.-0.75"), Outcome.AWAY)
     assert (found.score_at_bet, found.final_score, found.half_time_score, found.result) == (
         (1, 0),
         None,
@@ -150,7 +150,7 @@ def test_words_and_codes_mean_the_same_and_an_unknown_one_stays_exposure(
     ],
 )
 def test_a_settled_bet_tells_its_result(info: str, result: str) -> None:
-    assert ticket(Status="2", PnlInfo=info, Pnl=4.85).result == BetState(result)
+    assert ticket(Status="2", PnlInfo=info, Pnl=4.85).result == OrderState(result)
 
 
 @pytest.mark.parametrize(
@@ -174,7 +174,7 @@ def test_without_its_words_the_money_tells_the_result(
 
 def test_refused_and_void_bets_have_no_profit_to_explain() -> None:
     assert ticket(Status="Rejected").result is None
-    assert ticket(Status="V").result == BetState.VOID
+    assert ticket(Status="V").result == OrderState.VOID
 
 
 @pytest.mark.parametrize(

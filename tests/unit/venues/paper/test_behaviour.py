@@ -11,11 +11,11 @@ import pytest
 from keter.betting_settings import RouterSettings
 from keter.cli import run_command
 from keter.clock import ManualClock, SystemClock
-from keter.domain.bets import BetState
 from keter.domain.feed import EventScore
+from keter.domain.order_states import OrderState
 from keter.domain.quotes import Score
 from keter.domain.trading import ExecutionMode
-from keter.ledger import BetChanges, Ledger, open_ledger
+from keter.ledger import Ledger, OrderChanges, open_ledger
 from keter.opening.stores import open_settings_ledger
 from keter.replay.parity import Model, parity
 from keter.replay.performance import performance
@@ -47,14 +47,14 @@ async def placed(
     mode: ExecutionMode = ExecutionMode.LIVE,
 ) -> None:
     """Store a bet of 10.00, asked at 2.200, that its book accepted or refused after ``delay_s``."""
-    await ledger.intents.create(
+    await ledger.orders.create(
         an_intent(name, event=an_event(f"Team {name}"), mode=mode), worker="w"
     )
-    step = ledger.intents.transition
-    await step(name, BetState.QUOTED, at=NOW, cause="quoted", worker="w")
+    step = ledger.orders.transition
+    await step(name, OrderState.QUOTED, at=NOW, cause="quoted", worker="w")
     await step(
         name,
-        BetState.SENDING,
+        OrderState.SENDING,
         at=NOW,
         cause="sending",
         worker="w",
@@ -62,10 +62,10 @@ async def placed(
     )
     later = NOW + timedelta(seconds=delay_s)
     if refused:
-        await step(name, BetState.REFUSED, at=later, cause=cause, worker="w")
+        await step(name, OrderState.REFUSED, at=later, cause=cause, worker="w")
         return
-    changes = BetChanges(placed_stake_minor=1000, odds=odds, book=book)
-    await step(name, BetState.RUNNING, at=later, cause="accepted", worker="w", changes=changes)
+    changes = OrderChanges(placed_stake_minor=1000, odds=odds, book=book)
+    await step(name, OrderState.FILLED, at=later, cause="accepted", worker="w", changes=changes)
 
 
 async def history(ledger: Ledger) -> None:
@@ -92,7 +92,7 @@ async def test_what_never_reached_the_book_and_what_is_undecided_is_no_refusal(
     ledger: Ledger,
 ) -> None:
     await placed(ledger, "kept", refused=True, cause="not_sent:halt_file")
-    await ledger.intents.create(
+    await ledger.orders.create(
         an_intent("open", event=an_event("Team open"), mode=ExecutionMode.LIVE), worker="w"
     )
     assert await ledger.placements(ExecutionMode.LIVE, None, LONG_AGO) == []
@@ -172,12 +172,14 @@ async def test_bets_of_the_ledger_are_measured_like_those_of_a_backtest(ledger: 
     await placed(ledger, "won")
     await placed(ledger, "open")
     await placed(ledger, "refused", refused=True)
-    settled = BetChanges(pnl_minor=1200, settled_at=NOW + timedelta(hours=5), closing_fair_odds=2.0)
-    at = datetime(2026, 2, 21, 17, tzinfo=UTC)
-    await ledger.intents.transition(
-        "won", BetState.WON, at=at, cause="result", worker="w", changes=settled
+    settled = OrderChanges(
+        pnl_minor=1200, settled_at=NOW + timedelta(hours=5), closing_fair_odds=2.0
     )
-    bets = [await ledger.intents.get(name) for name in ("won", "open", "refused")]
+    at = datetime(2026, 2, 21, 17, tzinfo=UTC)
+    await ledger.orders.transition(
+        "won", OrderState.WON, at=at, cause="result", worker="w", changes=settled
+    )
+    bets = [await ledger.orders.get(name) for name in ("won", "open", "refused")]
     records = records_of(bets, UTC)
     assert [record.bet_id for record in records] == ["won", "open"]
     result = performance(records)

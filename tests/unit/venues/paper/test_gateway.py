@@ -16,7 +16,7 @@ from keter.domain.feed import EventScore
 from keter.domain.market_kinds import Outcome
 from keter.domain.markets import Phase, parse_market
 from keter.domain.money import to_minor
-from keter.domain.orders import PlaceOrder, PlaceOutcome, QuoteRequest
+from keter.domain.order_calls import PlaceOrder, PlaceOutcome, QuoteRequest
 from keter.domain.quotes import Score, VenueRef
 from keter.domain.tickets import TicketStatus
 from keter.ledger import Ledger, LedgerUnavailableError, open_ledger
@@ -69,9 +69,11 @@ class World:
         **how: object,
     ) -> str:
         intent = an_intent(intent_id, event=an_event(f"Team {intent_id}", KICKOFF), **how)  # type: ignore[arg-type]  # handed on
-        await self.ledger.intents.create(intent, worker="w")
+        await self.ledger.orders.create(intent, worker="w")
         prices = tuple((book, "2.200") for book in books)
-        order = PlaceOrder(REF, intent.market, intent.side, prices, stake_minor, intent.reference)
+        order = PlaceOrder(
+            REF, intent.market, intent.outcome, prices, stake_minor, intent.reference
+        )
         assert (await self.gateway.place(order)).outcome is PlaceOutcome.SENT
         return intent.reference
 
@@ -172,7 +174,7 @@ async def test_a_ledger_that_fails_during_the_placement_leaves_a_doubt(
     async def fail(*_: object) -> None:
         raise LedgerUnavailableError("disk full")
 
-    await world.ledger.intents.create(an_intent(), worker="w")
+    await world.ledger.orders.create(an_intent(), worker="w")
     monkeypatch.setattr(world.ledger.paper, "add", fail)
     order = PlaceOrder(REF, TOTALS, Outcome.OVER, (("IBC", "2.2"),), 1000, an_intent().reference)
     assert (await world.gateway.place(order)).outcome is PlaceOutcome.UNKNOWN
@@ -196,7 +198,7 @@ async def test_a_stake_is_split_where_a_book_takes_less(world: World) -> None:
 async def test_an_in_play_handicap_counts_from_the_score_at_the_bet(world: World) -> None:
     level = parse_market("fb", "ft.ah.0")
     signal = encode(approved(phase=Phase.LIVE, score=Score(1, 0, 60)))
-    reference = await world.place("ah", market=level, side=Outcome.AWAY, signal=signal)
+    reference = await world.place("ah", market=level, outcome=Outcome.AWAY, signal=signal)
     world.clock.set(NOW + timedelta(minutes=30))
     await world.final("ah", 1, 1)
     [ticket] = await world.gateway.bet(reference)

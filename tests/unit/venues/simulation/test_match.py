@@ -48,8 +48,8 @@ def test_goals_follow_the_true_intensities() -> None:
     plays = [a_play(seed=seed) for seed in range(4000)]
     for play in plays:
         play.advance(CLOCK.end_ms)
-    for side, mean in ((0, 1.5), (1, 1.2)):
-        scored = sum(play.score[side] for play in plays) / len(plays)
+    for outcome, mean in ((0, 1.5), (1, 1.2)):
+        scored = sum(play.score[outcome] for play in plays) / len(plays)
         assert scored == pytest.approx(mean, abs=4 * (mean / len(plays)) ** 0.5)
 
 

@@ -15,30 +15,31 @@ from hypothesis import strategies as st
 from sqlalchemy import insert
 
 from keter.clock import ManualClock
-from keter.domain.bets import NOT_SENT, OPEN, SETTLED, Bet, BetState
+from keter.domain.order_states import NOT_FINAL, NOT_SENT, SETTLED, OrderState
+from keter.domain.orders import Order
 from keter.domain.streaks import losing_streak
 from keter.domain.trading import ExecutionMode
-from keter.ledger import BetChanges, BetFilter, Ledger, open_ledger, rows
-from keter.ledger.bet_queries import STAKED
+from keter.ledger import Ledger, OrderChanges, OrderFilter, open_ledger, rows
+from keter.ledger.order_queries import STAKED
 from keter.ledger.schema import bets as bets_table
 from keter.ledger.totals import fold
 from tests.kit.execution import NOW, an_event, an_intent
 from tests.kit.ledger_contract import put_in
 
 DRY, LIVE = ExecutionMode.DRY, ExecutionMode.LIVE
-S = BetState
+S = OrderState
 TODAY = "2026-02-21"
 ALICE, BOB = "asianodds:alice", "asianodds:bob"
 HOUR = timedelta(hours=1)
 Question = Callable[[Ledger, str | None], Awaitable[Any]]
 
 QUESTIONS: dict[str, Question] = {
-    "open bets": lambda ledger, account: ledger.intents.open_bets(DRY, account),
-    "newest bets": lambda ledger, account: ledger.intents.list_bets(
-        BetFilter(mode=DRY, account=account)
+    "open bets": lambda ledger, account: ledger.orders.open_orders(DRY, account),
+    "newest bets": lambda ledger, account: ledger.orders.list_orders(
+        OrderFilter(mode=DRY, account=account)
     ),
-    "bets of a state": lambda ledger, account: ledger.intents.list_bets(
-        BetFilter(mode=DRY, account=account, states=frozenset({S.UNKNOWN}))
+    "bets of a state": lambda ledger, account: ledger.orders.list_orders(
+        OrderFilter(mode=DRY, account=account, states=frozenset({S.UNKNOWN}))
     ),
     "results": lambda ledger, account: ledger.last_results(DRY, account),
     "results since a pause": lambda ledger, account: ledger.last_results(
@@ -60,20 +61,20 @@ async def live_a_day(ledger: Ledger, account: str, *, won: int, lost: int, unkno
     for number in range(won + lost):
         state = S.WON if number < won else S.LOST
         bet = f"{name}{number}"
-        await put_in(ledger, S.RUNNING, bet, account=account, created_at=made, stake_minor=500)
-        changes = BetChanges(
+        await put_in(ledger, S.FILLED, bet, account=account, created_at=made, stake_minor=500)
+        changes = OrderChanges(
             placed_stake_minor=500,
             odds="2.1",
             pnl_minor=550 if number < won else -500,
             settled_at=NOW + (number + 1) * HOUR,
             closing_fair_odds=1.5 + won / 10,
         )
-        await ledger.intents.transition(
+        await ledger.orders.transition(
             bet, state, at=NOW, cause="venue", worker="t", changes=changes
         )
     for number in range(unknown):
         await put_in(ledger, S.UNKNOWN, f"{name}-u{number}", account=account, created_at=made)
-    for state in (S.INTENDED, S.RUNNING, S.REFUSED, S.SKIPPED):
+    for state in (S.INTENDED, S.FILLED, S.REFUSED, S.SKIPPED):
         await put_in(ledger, state, f"{name}-{state}", account=account, created_at=made)
 
 
@@ -95,8 +96,8 @@ async def test_nothing_of_an_account_changes_with_the_bets_of_another(
 async def test_bets_at_the_venue_are_counted_by_account(ledger: Ledger) -> None:
     await live_a_day(ledger, ALICE, won=0, lost=1, unknown=1)
     await live_a_day(ledger, BOB, won=1, lost=0, unknown=4)
-    assert await ledger.intents.may_be_at_venue(DRY) == {ALICE: 2, BOB: 5}
-    assert await ledger.intents.may_be_at_venue(LIVE) == {}
+    assert await ledger.orders.may_be_at_venue(DRY) == {ALICE: 2, BOB: 5}
+    assert await ledger.orders.may_be_at_venue(LIVE) == {}
     assert await ledger.accounts_in(DRY) == [ALICE, BOB]
     assert await ledger.accounts_in(LIVE) == []
 
@@ -114,19 +115,19 @@ async def test_the_bets_before_and_after_one_are_of_its_account(ledger: Ledger) 
     for number, account in enumerate((ALICE, BOB, ALICE, BOB, ALICE)):
         made = NOW + timedelta(seconds=number)
         await put_in(ledger, S.SKIPPED, f"i{number}", account=account, created_at=made)
-    assert await ledger.intents.neighbours("i2") == ("i0", "i4")
-    assert await ledger.intents.neighbours("i1") == (None, "i3")
+    assert await ledger.orders.neighbours("i2") == ("i0", "i4")
+    assert await ledger.orders.neighbours("i1") == (None, "i3")
 
 
 # Names of which one begins another, and with what LIKE takes for any letter.
 ACCOUNTS = (ALICE, f"{ALICE}2", "asianodds:a%", "asianodds:a_i", "sandbox:LIVE alice")
 RESULTS = {S.WON: 1100, S.LOST: -1000, S.HALF_LOST: -500, S.PUSHED: 0, S.VOID: 0}
-Row = tuple[str, ExecutionMode, BetState, int]
+Row = tuple[str, ExecutionMode, OrderState, int]
 ROWS = st.lists(
     st.tuples(
         st.sampled_from(ACCOUNTS),
         st.sampled_from([DRY, LIVE]),
-        st.sampled_from(sorted(BetState)),
+        st.sampled_from(sorted(OrderState)),
         st.integers(1, 10_000),
     ),
     max_size=25,
@@ -144,7 +145,7 @@ class Sums:
     states: dict[str, int]
 
     @classmethod
-    def of(cls, bets: Sequence[Bet]) -> "Sums":
+    def of(cls, bets: Sequence[Order]) -> "Sums":
         settled = [bet for bet in bets if bet.state in SETTLED]
         settled.sort(key=lambda bet: bet.intent.intent_id, reverse=True)
         names = [bet.state.value for bet in bets]
@@ -152,7 +153,7 @@ class Sums:
             sum(bet.pnl_minor or 0 for bet in bets),
             sum(bet.intent.stake_minor for bet in bets if bet.state in STAKED),
             losing_streak(bet.state for bet in settled),
-            sum(bet.state in OPEN - NOT_SENT for bet in bets),
+            sum(bet.state in NOT_FINAL - NOT_SENT for bet in bets),
             {name: names.count(name) for name in names},
         )
 
@@ -160,15 +161,15 @@ class Sums:
     async def read(cls, ledger: Ledger, mode: ExecutionMode, account: str | None) -> "Sums":
         figures = await ledger.figures(mode, account, TODAY, clv_since=NOW)
         summary = await ledger.summary(mode, account, TODAY)
-        open_bets, day = await ledger.risk_picture(mode, account, TODAY)
+        open_orders, day = await ledger.risk_picture(mode, account, TODAY)
         assert figures.day == day
         assert summary.states == figures.states
         assert figures.profit_minor == summary.pnl_minor == day.pnl_minor
-        assert len(open_bets) == sum(figures.states.get(state, 0) for state in OPEN)
+        assert len(open_orders) == sum(figures.states.get(state, 0) for state in NOT_FINAL)
         return cls(day.pnl_minor, day.staked_minor, day.streak, summary.open, figures.states)
 
 
-def as_bets(written: Sequence[Row]) -> list[Bet]:
+def as_bets(written: Sequence[Row]) -> list[Order]:
     """Return bets of one day, settled in the order of their ids."""
     found = []
     for number, (account, mode, state, stake_minor) in enumerate(written):
@@ -179,7 +180,7 @@ def as_bets(written: Sequence[Row]) -> list[Bet]:
             mode=mode,
             stake_minor=stake_minor,
         )
-        bet = Bet(intent, state, NOW)
+        bet = Order(intent, state, NOW)
         if state in SETTLED:
             at = NOW + timedelta(seconds=number)
             bet = msgspec.structs.replace(bet, pnl_minor=RESULTS.get(state, 7), settled_at=at)
@@ -208,7 +209,7 @@ def test_the_sums_of_an_account_are_those_of_its_own_bets(empty: Path, written: 
     async def check() -> None:
         ledger = await open_ledger(f"sqlite:///{path}", clock=ManualClock(NOW))
         try:
-            values = [rows.from_bet(bet) for bet in bets]
+            values = [rows.from_order(bet) for bet in bets]
             if values:
                 await ledger._database.write(lambda c: c.execute(insert(bets_table), values))
             await ledger._database.write(fold)

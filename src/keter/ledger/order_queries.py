@@ -1,4 +1,4 @@
-"""Queries over bets and their transitions; the repository is in ``keter.ledger.bets``."""
+"""Queries over bets and their transitions; the repository is in ``keter.ledger.orders``."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -7,18 +7,19 @@ import msgspec
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.engine import Connection
 
-from keter.domain.bets import NOT_SENT, OPEN, SETTLED, Bet, BetState
+from keter.domain.order_states import NOT_FINAL, NOT_SENT, SETTLED, OrderState
+from keter.domain.orders import Order
 from keter.domain.trading import ExecutionMode
 from keter.ledger import rows
 from keter.ledger.schema import OPEN_NOW, bets, transitions
 from keter.ledger.statements import unindexed
 
-MAYBE_AT_VENUE = OPEN - NOT_SENT
+MAYBE_AT_VENUE = NOT_FINAL - NOT_SENT
 # States in which money is, was or may be at the venue.
 STAKED = MAYBE_AT_VENUE | SETTLED
 
 
-class BetFilter(msgspec.Struct, frozen=True):
+class OrderFilter(msgspec.Struct, frozen=True):
     """Conditions on a list of bets; None means no condition.
 
     ``since`` (included) and ``until`` (excluded) bound ``created_at``. ``settled_since`` is
@@ -26,7 +27,7 @@ class BetFilter(msgspec.Struct, frozen=True):
     """
 
     mode: ExecutionMode | None = None
-    states: frozenset[BetState] | None = None
+    states: frozenset[OrderState] | None = None
     account: str | None = None
     event_uid: str | None = None
     trace_id: str | None = None
@@ -35,21 +36,21 @@ class BetFilter(msgspec.Struct, frozen=True):
     settled_since: datetime | None = None
 
 
-def state_names(states: Iterable[BetState]) -> list[str]:
+def state_names(states: Iterable[OrderState]) -> list[str]:
     """Return the states as the column holds them, sorted so that statements do not vary."""
     return sorted(state.value for state in states)
 
 
-def bets_of(mode: ExecutionMode, account: str | None) -> ColumnElement[bool]:
+def orders_of(mode: ExecutionMode, account: str | None) -> ColumnElement[bool]:
     """Return the condition that a bet is the account's in this mode; None means any account's."""
     of_mode = bets.c.mode == mode.value
     return of_mode if account is None else and_(of_mode, bets.c.account == account)
 
 
-def read_open(connection: Connection, mode: ExecutionMode, account: str | None) -> list[Bet]:
+def read_open(connection: Connection, mode: ExecutionMode, account: str | None) -> list[Order]:
     """Return every bet that is not final, oldest first; None means those of all accounts."""
-    query = select(bets).where(bets_of(mode, account), OPEN_NOW)
-    return [rows.to_bet(row) for row in connection.execute(query.order_by(bets.c.created_at))]
+    query = select(bets).where(orders_of(mode, account), OPEN_NOW)
+    return [rows.to_order(row) for row in connection.execute(query.order_by(bets.c.created_at))]
 
 
 def entries_of(condition: ColumnElement[bool]) -> Select[tuple[str, datetime]]:
@@ -68,7 +69,7 @@ def entries_of(condition: ColumnElement[bool]) -> Select[tuple[str, datetime]]:
     return select(transitions.c.intent_id, transitions.c.at).where(transitions.c.id.in_(newest))
 
 
-def conditions_of(chosen: BetFilter) -> list[ColumnElement[bool]]:
+def conditions_of(chosen: OrderFilter) -> list[ColumnElement[bool]]:
     """Return the filter as SQL conditions, written so that the best index is used."""
     narrow = {"event_uid": chosen.event_uid, "trace_id": chosen.trace_id}
     conditions: list[ColumnElement[bool]] = [
@@ -91,9 +92,9 @@ def conditions_of(chosen: BetFilter) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _in_states(states: frozenset[BetState]) -> list[ColumnElement[bool]]:
+def _in_states(states: frozenset[OrderState]) -> list[ColumnElement[bool]]:
     names = state_names(states)
-    if states <= OPEN:
+    if states <= NOT_FINAL:
         return [OPEN_NOW, bets.c.state.in_(names)]
     if len(states) == 1:
         # The index of mode, state and time yields the newest of one state at once.

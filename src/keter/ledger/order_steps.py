@@ -9,7 +9,8 @@ import msgspec
 from sqlalchemy import insert, select, update
 from sqlalchemy.engine import Connection
 
-from keter.domain.bets import FINAL, Bet, BetState, Intent, Transition, check_transition
+from keter.domain.order_states import FINAL, OrderState, check_step
+from keter.domain.orders import Intent, Order, Transition
 from keter.domain.trading import ExecutionMode
 from keter.errors import IllegalTransitionError
 from keter.ledger import rows
@@ -19,13 +20,13 @@ from keter.ledger.schema import OPEN_NOW, bets, transitions
 
 # What a new owner makes of an intent that an earlier owner left in a state.
 _ENDS_OF_UNFINISHED = (
-    (BetState.INTENDED, BetState.SKIPPED),
-    (BetState.QUOTED, BetState.SKIPPED),
-    (BetState.SENDING, BetState.UNKNOWN),
+    (OrderState.INTENDED, OrderState.SKIPPED),
+    (OrderState.QUOTED, OrderState.SKIPPED),
+    (OrderState.SENDING, OrderState.UNKNOWN),
 )
 
 
-class BetChanges(msgspec.Struct, frozen=True, omit_defaults=True):
+class OrderChanges(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a step learned about a bet. None leaves a field as it is; no field is ever cleared."""
 
     placed_stake_minor: int | None = None
@@ -55,17 +56,17 @@ class Takeover(msgspec.Struct, frozen=True):
     """A new owner's fencing number and the unfinished intents of earlier owners that it ended."""
 
     fence: int
-    skipped: tuple[Bet, ...]
-    unknown: tuple[Bet, ...]
+    skipped: tuple[Order, ...]
+    unknown: tuple[Order, ...]
 
 
-def create(connection: Connection, intent: Intent, worker: str) -> Bet:
+def create(connection: Connection, intent: Intent, worker: str) -> Order:
     """Insert the intent. Raises FencedError if the account has a newer owner."""
     check_fence(connection, intent.account, intent.mode, intent.fence)
-    bet = Bet(intent, BetState.INTENDED, intent.created_at)
-    connection.execute(insert(bets).values(rows.from_bet(bet)))
+    bet = Order(intent, OrderState.INTENDED, intent.created_at)
+    connection.execute(insert(bets).values(rows.from_order(bet)))
     first = Transition(
-        intent.intent_id, None, BetState.INTENDED, intent.created_at, "intent", worker
+        intent.intent_id, None, OrderState.INTENDED, intent.created_at, "intent", worker
     )
     connection.execute(insert(transitions).values(rows.from_transition(first)))
     return bet
@@ -74,10 +75,10 @@ def create(connection: Connection, intent: Intent, worker: str) -> Bet:
 def take_step(
     connection: Connection,
     step: Transition,
-    changes: BetChanges,
+    changes: OrderChanges,
     fence: int | None = None,
-    expected: BetState | None = None,
-) -> Bet:
+    expected: OrderState | None = None,
+) -> Order:
     """Move a bet to the step's target; the step's ``source`` is set from the bet.
 
     Raises NotInLedgerError, FencedError if ``fence`` is old, and IllegalTransitionError if the bet
@@ -88,25 +89,25 @@ def take_step(
         check_fence(connection, bet.intent.account, bet.intent.mode, fence)
     if expected is not None and bet.state is not expected:
         raise IllegalTransitionError(f"the bet is {bet.state} by now, not {expected}")
-    check_transition(bet.state, step.target)
+    check_step(bet.state, step.target)
     return _write(connection, bet, step, changes)
 
 
 def amend(
     connection: Connection,
     intent_id: str,
-    changes: BetChanges,
+    changes: OrderChanges,
     at: datetime,
     cause: str,
     worker: str,
     evidence: dict[str, object],
-) -> Bet:
+) -> Order:
     """Correct what is known of a bet without a change of state.
 
     Raises NotInLedgerError, and IllegalTransitionError for another stake of a final bet.
     """
     bet = _locked(connection, intent_id)
-    if bet.state in FINAL and changes.placed_stake_minor not in {None, bet.placed_stake_minor}:
+    if bet.state in FINAL and changes.standing_minor not in {None, bet.standing_minor}:
         raise IllegalTransitionError(f"the stake of a {bet.state} bet does not change")
     correction = Transition(intent_id, None, bet.state, at, cause, worker, evidence)
     return _write(connection, bet, correction, changes)
@@ -117,17 +118,17 @@ def take_over(
 ) -> Takeover:
     """Issue a new fencing number and end the unfinished intents of earlier owners."""
     fence = take_fence(connection, account, mode, at, worker)
-    ended: dict[BetState, list[Bet]] = {BetState.SKIPPED: [], BetState.UNKNOWN: []}
+    ended: dict[OrderState, list[Order]] = {OrderState.SKIPPED: [], OrderState.UNKNOWN: []}
     for source, target in _ENDS_OF_UNFINISHED:
         evidence: dict[str, object] = {"found": source.value, "fence": fence}
         for intent_id in _in_state(connection, account, mode, source):
             step = Transition(intent_id, None, target, at, "router_died", worker, evidence)
-            ended[target].append(take_step(connection, step, BetChanges(reason="router_died")))
-    return Takeover(fence, tuple(ended[BetState.SKIPPED]), tuple(ended[BetState.UNKNOWN]))
+            ended[target].append(take_step(connection, step, OrderChanges(reason="router_died")))
+    return Takeover(fence, tuple(ended[OrderState.SKIPPED]), tuple(ended[OrderState.UNKNOWN]))
 
 
 def _in_state(
-    connection: Connection, account: str, mode: ExecutionMode, state: BetState
+    connection: Connection, account: str, mode: ExecutionMode, state: OrderState
 ) -> list[str]:
     query = select(bets.c.intent_id).where(
         OPEN_NOW,
@@ -138,16 +139,16 @@ def _in_state(
     return list(connection.execute(query).scalars())
 
 
-def _locked(connection: Connection, intent_id: str) -> Bet:
+def _locked(connection: Connection, intent_id: str) -> Order:
     row = connection.execute(
         select(bets).where(bets.c.intent_id == intent_id).with_for_update()
     ).one_or_none()
     if row is None:
         raise NotInLedgerError(f"no intent {intent_id}")
-    return rows.to_bet(row)
+    return rows.to_order(row)
 
 
-def _write(connection: Connection, bet: Bet, step: Transition, changes: BetChanges) -> Bet:
+def _write(connection: Connection, bet: Order, step: Transition, changes: OrderChanges) -> Order:
     values = {**changes.columns(), "state": step.target.value, "updated_at": step.at}
     connection.execute(update(bets).where(bets.c.intent_id == step.intent_id).values(values))
     row = msgspec.structs.replace(step, source=bet.state)

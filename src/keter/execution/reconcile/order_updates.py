@@ -7,20 +7,21 @@ import structlog
 
 from keter.context import Context
 from keter.domain.alerts import mismatch
-from keter.domain.bets import FINAL, SETTLED, Bet, BetState
+from keter.domain.order_states import FINAL, SETTLED, OrderState
+from keter.domain.orders import Order
 from keter.domain.tickets import Ticket
 from keter.errors import IllegalTransitionError
 from keter.execution.reconcile.alarms import Alarms
 from keter.execution.reconcile.risk_updates import RiskUpdater
 from keter.execution.reconcile.settling import compare, own_settlement
-from keter.execution.reconcile.tickets import BetUpdate, new_changes, next_state
-from keter.ledger import BetChanges, Ledger, UnstorableRowError
+from keter.execution.reconcile.tickets import OrderUpdate, new_changes, next_state
+from keter.ledger import Ledger, OrderChanges, UnstorableRowError
 
 log = structlog.get_logger(__name__)
 Refuse = Callable[[Iterable[Ticket], Exception], None]
 
 
-class BetUpdater:
+class OrderUpdater:
     """Updates one bet at a time.
 
     The ledger is written first. If we die before the risk book follows, the exposure audit makes
@@ -44,7 +45,7 @@ class BetUpdater:
         self._refuse = refuse
         self._from_score_at_bet = from_score_at_bet
 
-    async def apply(self, bet: Bet, update: BetUpdate, tickets: Sequence[Ticket]) -> Bet:
+    async def apply(self, bet: Order, update: OrderUpdate, tickets: Sequence[Ticket]) -> Order:
         """Bring the bet to where the venue says it is, and return it as it is then.
 
         Where the ledger does not store what the tickets say, the bet stays as it is and the tickets
@@ -56,7 +57,7 @@ class BetUpdater:
             self._refuse(tickets, e)
             return await self._current(bet)
 
-    async def _applied(self, bet: Bet, update: BetUpdate, tickets: Sequence[Ticket]) -> Bet:
+    async def _applied(self, bet: Order, update: OrderUpdate, tickets: Sequence[Ticket]) -> Order:
         now = self._context.clock.now()
         for word, sentence in update.problems.items():
             await self.complain(bet, word, sentence, now)
@@ -68,50 +69,50 @@ class BetUpdater:
             return await self._correct(bet, changes, _evidence(update, tickets), tickets, now)
         return bet
 
-    async def never_placed(self, bet: Bet, denials: int, since: datetime) -> Bet:
+    async def never_placed(self, bet: Order, denials: int, since: datetime) -> Order:
         """Refuse a bet that the venue has denied for long enough; its exposure is free again.
 
         It has been UNKNOWN ``since`` then.
         """
         evidence: dict[str, object] = {"denials": denials, "unknown_since": since.isoformat()}
-        changes = BetChanges(reason="never reached the venue")
+        changes = OrderChanges(reason="never reached the venue")
         return await self._refuse_bet(bet, "absent", changes, evidence)
 
-    async def mark_unknown(self, bet: Bet, cause: str) -> Bet:
+    async def mark_unknown(self, bet: Order, cause: str) -> Order:
         """Make a bet UNKNOWN until the venue says what became of it.
 
         That is a bet which the venue should know and does not, or one whose router fell silent
         while sending.
         """
-        now, changes = self._context.clock.now(), BetChanges(reason=cause)
-        moved = await self._move(bet, BetState.UNKNOWN, now, cause, changes, {})
+        now, changes = self._context.clock.now(), OrderChanges(reason=cause)
+        moved = await self._move(bet, OrderState.UNKNOWN, now, cause, changes, {})
         return moved or await self._current(bet)
 
-    async def complain(self, bet: Bet, word: str, sentence: str, now: datetime) -> None:
+    async def complain(self, bet: Order, word: str, sentence: str, now: datetime) -> None:
         """Raise the alert ``bet-<word>-mismatch`` of this bet."""
         intent = bet.intent
         detail = f"{intent.home} v {intent.away} {intent.selection_id}: {sentence}"
         await self._alarms.raise_(mismatch(word), detail, now, about=intent.intent_id)
 
-    async def _current(self, bet: Bet) -> Bet:
-        return await self._ledger.intents.get(bet.intent.intent_id)
+    async def _current(self, bet: Order) -> Order:
+        return await self._ledger.orders.get(bet.intent.intent_id)
 
     async def _move(
         self,
-        bet: Bet,
-        target: BetState,
+        bet: Order,
+        target: OrderState,
         at: datetime,
         cause: str,
-        changes: BetChanges,
+        changes: OrderChanges,
         evidence: dict[str, object],
-    ) -> Bet | None:
+    ) -> Order | None:
         """Make one step from where the bet was seen.
 
         Return None if the bet is elsewhere by now: router or another tracker was quicker, or we
         were asleep. What was decided is about the past then.
         """
         try:
-            return await self._ledger.intents.transition(
+            return await self._ledger.orders.transition(
                 bet.intent.intent_id,
                 target,
                 at=at,
@@ -127,14 +128,14 @@ class BetUpdater:
 
     async def _step(
         self,
-        bet: Bet,
-        target: BetState,
-        update: BetUpdate,
+        bet: Order,
+        target: OrderState,
+        update: OrderUpdate,
         tickets: Sequence[Ticket],
         now: datetime,
-    ) -> Bet:
+    ) -> Order:
         evidence, changes = _evidence(update, tickets), update.changes
-        if target is BetState.REFUSED:
+        if target is OrderState.REFUSED:
             return await self._refuse_bet(bet, "venue", changes, evidence)
         if target in SETTLED:
             changes = _with(changes, settled_at=bet.settled_at or now)
@@ -147,15 +148,15 @@ class BetUpdater:
 
     async def _correct(
         self,
-        bet: Bet,
-        changes: BetChanges,
+        bet: Order,
+        changes: OrderChanges,
         evidence: dict[str, object],
         tickets: Sequence[Ticket],
         now: datetime,
-    ) -> Bet:
+    ) -> Order:
         """Write what the venue booked of a bet whose state stays."""
         try:
-            after = await self._ledger.intents.amend(
+            after = await self._ledger.orders.amend(
                 bet.intent.intent_id,
                 changes,
                 at=now,
@@ -174,26 +175,26 @@ class BetUpdater:
         return after
 
     async def _follow(
-        self, before: Bet, after: Bet, tickets: Sequence[Ticket], now: datetime
+        self, before: Order, after: Order, tickets: Sequence[Ticket], now: datetime
     ) -> None:
         """Bring the risk book up to the ledger: the stake as booked, the end of a settled bet."""
-        if before.state not in SETTLED and after.placed_stake_minor != before.placed_stake_minor:
+        if before.state not in SETTLED and after.standing_minor != before.standing_minor:
             await self._risk.put(after)
         if after.state in SETTLED:
             await self._settled(before, after, tickets, now)
 
     async def _refuse_bet(
-        self, bet: Bet, cause: str, changes: BetChanges, evidence: dict[str, object]
-    ) -> Bet:
+        self, bet: Order, cause: str, changes: OrderChanges, evidence: dict[str, object]
+    ) -> Order:
         now = self._context.clock.now()
-        after = await self._move(bet, BetState.REFUSED, now, cause, changes, evidence)
+        after = await self._move(bet, OrderState.REFUSED, now, cause, changes, evidence)
         if after is None:
             return await self._current(bet)
         await self._risk.refused(bet)
         return after
 
     async def _settled(
-        self, before: Bet, after: Bet, tickets: Sequence[Ticket], now: datetime
+        self, before: Order, after: Order, tickets: Sequence[Ticket], now: datetime
     ) -> None:
         """Compare the venue's settlement with our own, and book the result."""
         intent = after.intent
@@ -215,7 +216,7 @@ class BetUpdater:
         await self._risk.book_result(before, after)
 
 
-def _evidence(update: BetUpdate, tickets: Sequence[Ticket]) -> dict[str, object]:
+def _evidence(update: OrderUpdate, tickets: Sequence[Ticket]) -> dict[str, object]:
     return {"tickets": [_facts(ticket) for ticket in tickets], **update.problems}
 
 
@@ -232,6 +233,6 @@ def _facts(ticket: Ticket) -> dict[str, object]:
     }
 
 
-def _with(changes: BetChanges, **more: object) -> BetChanges:
+def _with(changes: OrderChanges, **more: object) -> OrderChanges:
     values = {name: getattr(changes, name) for name in changes.__struct_fields__}
-    return BetChanges(**{**values, **more})
+    return OrderChanges(**{**values, **more})

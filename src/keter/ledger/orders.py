@@ -5,19 +5,10 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, func, select
 
-from keter.domain.bets import Bet, BetState, Intent, Transition
+from keter.domain.order_states import OrderState
+from keter.domain.orders import Intent, Order, Transition
 from keter.domain.trading import ExecutionMode
-from keter.ledger import bet_steps, rows
-from keter.ledger.bet_queries import (
-    MAYBE_AT_VENUE,
-    BetFilter,
-    bets_of,
-    conditions_of,
-    entries_of,
-    read_open,
-    state_names,
-)
-from keter.ledger.bet_steps import BetChanges, Takeover
+from keter.ledger import order_steps, rows
 from keter.ledger.database import Database
 from keter.ledger.errors import (
     DuplicateDecisionError,
@@ -25,10 +16,20 @@ from keter.ledger.errors import (
     SelectionOpenError,
     UnstorableRowError,
 )
+from keter.ledger.order_queries import (
+    MAYBE_AT_VENUE,
+    OrderFilter,
+    conditions_of,
+    entries_of,
+    orders_of,
+    read_open,
+    state_names,
+)
+from keter.ledger.order_steps import OrderChanges, Takeover
 from keter.ledger.schema import OPEN_NOW, bets, transitions
 
 
-class Intents:
+class Orders:
     """Intents and what came of them. Every method raises LedgerUnavailableError.
 
     Money is in minor units; odds are the venue's own text.
@@ -37,7 +38,7 @@ class Intents:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, intent: Intent, *, worker: str) -> Bet:
+    async def create(self, intent: Intent, *, worker: str) -> Order:
         """Commit the decision to bet.
 
         After the return no second intent for the decision or for the selection can be created.
@@ -47,7 +48,7 @@ class Intents:
         """
         try:
             return await self._database.write(
-                lambda connection: bet_steps.create(connection, intent, worker)
+                lambda connection: order_steps.create(connection, intent, worker)
             )
         except UnstorableRowError:
             await self._explain(intent)
@@ -62,22 +63,22 @@ class Intents:
         because only the venue knows whether it holds a bet.
         """
         return await self._database.write(
-            lambda connection: bet_steps.take_over(connection, account, mode, at, worker)
+            lambda connection: order_steps.take_over(connection, account, mode, at, worker)
         )
 
     async def transition(
         self,
         intent_id: str,
-        target: BetState,
+        target: OrderState,
         *,
         at: datetime,
         cause: str,
         worker: str,
         evidence: Mapping[str, object] | None = None,
-        changes: BetChanges | None = None,
+        changes: OrderChanges | None = None,
         fence: int | None = None,
-        expected: BetState | None = None,
-    ) -> Bet:
+        expected: OrderState | None = None,
+    ) -> Order:
         """Take one legal step and store what was learned with it.
 
         ``fence``, if given, must be the account's newest fencing number. ``expected``, if given,
@@ -87,21 +88,21 @@ class Intents:
         """
         step = Transition(intent_id, None, target, at, cause, worker, dict(evidence or {}))
         return await self._database.write(
-            lambda connection: bet_steps.take_step(
-                connection, step, changes or BetChanges(), fence, expected
+            lambda connection: order_steps.take_step(
+                connection, step, changes or OrderChanges(), fence, expected
             )
         )
 
     async def amend(
         self,
         intent_id: str,
-        changes: BetChanges,
+        changes: OrderChanges,
         *,
         at: datetime,
         cause: str,
         worker: str,
         evidence: Mapping[str, object] | None = None,
-    ) -> Bet:
+    ) -> Order:
         """Correct what is known of a bet (stake, price, closing price) without a change of state.
 
         The correction is a row of ``transitions`` with equal source and target.
@@ -109,41 +110,41 @@ class Intents:
         Raises NotInLedgerError, and IllegalTransitionError for another stake of a final bet.
         """
         return await self._database.write(
-            lambda connection: bet_steps.amend(
+            lambda connection: order_steps.amend(
                 connection, intent_id, changes, at, cause, worker, dict(evidence or {})
             )
         )
 
-    async def get(self, intent_id: str) -> Bet:
+    async def get(self, intent_id: str) -> Order:
         """Return the bet of an intent. Raises NotInLedgerError."""
         bet = await self._one(bets.c.intent_id == intent_id)
         if bet is None:
             raise NotInLedgerError(f"no intent {intent_id}")
         return bet
 
-    async def by_reference(self, reference: str) -> Bet | None:
+    async def by_reference(self, reference: str) -> Order | None:
         """Return the bet with this venue reference, or None."""
         return await self._one(bets.c.reference == reference)
 
-    async def by_references(self, references: Sequence[str]) -> list[Bet]:
+    async def by_references(self, references: Sequence[str]) -> list[Order]:
         """Return the bets that have one of the references, in no particular order."""
         if not references:
             return []
         query = select(bets).where(bets.c.reference.in_(references))
         found = await self._database.read(lambda connection: connection.execute(query).all())
-        return [rows.to_bet(row) for row in found]
+        return [rows.to_order(row) for row in found]
 
-    async def by_decision(self, decision_id: str) -> Bet | None:
+    async def by_decision(self, decision_id: str) -> Order | None:
         """Return the bet of a decision, or None."""
         return await self._one(bets.c.decision_id == decision_id)
 
-    async def open_bets(self, mode: ExecutionMode, account: str | None = None) -> list[Bet]:
+    async def open_orders(self, mode: ExecutionMode, account: str | None = None) -> list[Order]:
         """Return every bet that is not final, oldest first; None means those of all accounts."""
         return await self._database.read(lambda connection: read_open(connection, mode, account))
 
-    async def list_bets(
-        self, chosen: BetFilter, *, limit: int = 100, before: str | None = None
-    ) -> list[Bet]:
+    async def list_orders(
+        self, chosen: OrderFilter, *, limit: int = 100, before: str | None = None
+    ) -> list[Order]:
         """Return one page of bets, newest first.
 
         ``before`` is the intent id of the last row of the preceding page.
@@ -162,7 +163,7 @@ class Intents:
             )
         query = query.order_by(bets.c.created_at.desc(), bets.c.intent_id.desc()).limit(limit)
         found = await self._database.read(lambda connection: connection.execute(query).all())
-        return [rows.to_bet(row) for row in found]
+        return [rows.to_order(row) for row in found]
 
     async def neighbours(self, intent_id: str) -> tuple[str | None, str | None]:
         """Return the ids of the intents that its account created just before and just after it.
@@ -171,7 +172,7 @@ class Intents:
         """
         own = (await self.get(intent_id)).intent
         made, name, at = bets.c.created_at, bets.c.intent_id, own.created_at
-        same = select(name).where(bets_of(own.mode, own.account)).limit(1)
+        same = select(name).where(orders_of(own.mode, own.account)).limit(1)
         before = same.where(made <= at, (made < at) | (name < intent_id)).order_by(
             made.desc(), name.desc()
         )
@@ -207,10 +208,10 @@ class Intents:
         found = await self._database.read(lambda connection: connection.execute(query).all())
         return {account: int(count) for account, count in found}
 
-    async def _one(self, condition: ColumnElement[bool]) -> Bet | None:
+    async def _one(self, condition: ColumnElement[bool]) -> Order | None:
         query = select(bets).where(condition)
         row = await self._database.read(lambda connection: connection.execute(query).one_or_none())
-        return None if row is None else rows.to_bet(row)
+        return None if row is None else rows.to_order(row)
 
     async def _explain(self, intent: Intent) -> None:
         """Raise the error that says which unique constraint refused the intent; else return."""

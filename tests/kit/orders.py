@@ -1,0 +1,44 @@
+"""Orders in any state, made by events."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import msgspec
+
+from keter.domain.order_events import Accepted, Fill, Filled, OrderEvent, SendingCommitted
+from keter.domain.order_life import apply
+from keter.domain.order_states import OrderState, Side
+from keter.domain.orders import Intent, Order
+from tests.kit.execution import an_intent
+
+AT = datetime(2026, 11, 30, 12, tzinfo=UTC)
+
+
+def an_order_intent(reference: str, stake_minor: int, side: Side) -> Intent:
+    return msgspec.structs.replace(
+        an_intent(f"i-{reference}", stake_minor=stake_minor, created_at=AT),
+        strategy="making",
+        account="toy:main",
+        side=side,
+        asked_odds="2.12",
+        reference=reference,
+    )
+
+
+def fresh(intent: Intent) -> Order:
+    return Order(intent, OrderState.INTENDED, intent.created_at)
+
+
+def fill(name: str, size: int, price: str = "2") -> Filled:
+    return Filled(Fill(name, price, Decimal(price), size, AT))
+
+
+def after(*events: OrderEvent, stake: int = 10, side: Side = Side.BACK) -> Order:
+    order = fresh(an_order_intent("r", stake, side))
+    for event in events:
+        order = apply(order, event)
+    return order
+
+
+def open_order(*events: OrderEvent, side: Side = Side.BACK) -> Order:
+    return after(SendingCommitted(), Accepted("v"), *events, side=side)

@@ -1,0 +1,372 @@
+"""An order's ledger view becomes the venue's view, whatever is late, lost, repeated or reordered.
+
+The venue of the model is the truth: it fills, cancels, lapses, voids and settles on its own. What
+it says travels over a network that delays, repeats, reorders and loses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from keter.domain.order_events import (
+    Accepted,
+    CancelAsked,
+    CancelConfirmed,
+    CancelRefused,
+    CancelUnknown,
+    Fill,
+    Filled,
+    Lapsed,
+    Matched,
+    NoClearAnswer,
+    OrderEvent,
+    QuoteAsked,
+    Refused,
+    SendingCommitted,
+    Settled,
+    Voided,
+)
+from keter.domain.order_life import apply
+from keter.domain.order_reconciling import Absent, VenueOrder, VenueView, mismatches, reconcile
+from keter.domain.order_states import NOT_SENT, SETTLED, TRANSITIONS, OrderState, Side
+from keter.domain.orders import Order
+from keter.errors import IllegalTransitionError
+from tests.kit.orders import an_order_intent, fresh
+
+S = OrderState
+START = datetime(2026, 11, 30, 12, tzinfo=UTC)
+PRICES = [Decimal(text) for text in ("1.5", "2", "2.12", "3.75")]
+ORDERS = st.integers(0, 11)  # of which the rules take one that exists
+MANY = 10**6
+
+
+@dataclass
+class Row:
+    """One order as the venue really has it."""
+
+    size: int
+    side: Side
+    names_fills: bool
+    fills: list[Fill] = field(default_factory=list)
+    cancelled: int = 0
+    lapsed: int = 0
+    voided: int = 0
+    result: OrderState | None = None
+    settled_at: datetime | None = None
+
+    @property
+    def filled(self) -> int:
+        return sum(fill.size_minor for fill in self.fills)
+
+    @property
+    def resting(self) -> int:
+        return self.size - self.filled - self.cancelled - self.lapsed
+
+    @property
+    def average(self) -> Decimal | None:
+        whole = sum((fill.size_minor * fill.price for fill in self.fills), Decimal(0))
+        return whole / self.filled if self.filled else None
+
+    def view(self, reference: str) -> VenueOrder:
+        return VenueOrder(
+            reference=reference,
+            venue_order_id=f"v-{reference}",
+            side=self.side,
+            size_minor=self.size,
+            matched_minor=self.filled - self.voided,
+            average_price=self.average,
+            resting_minor=self.resting,
+            cancelled_minor=self.cancelled,
+            lapsed_minor=self.lapsed,
+            voided_minor=self.voided,
+            fills=tuple(self.fills) if self.names_fills else (),
+            result=self.result,
+            pnl_minor=None if self.result is None else len(self.fills),
+            settled_at=self.settled_at,
+        )
+
+
+class OrderLife(RuleBasedStateMachine):
+    """Up to four orders, the venue's rows, and what is on its way between."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ledger: list[Order] = []
+        self.names_fills: list[bool] = []
+        self.rows: dict[int, Row] = {}
+        self.flying: set[int] = set()  # requests that may still reach the venue
+        self.sends: dict[int, int] = {}
+        self.on_the_way: list[tuple[int, OrderEvent]] = []
+        self.old_views: list[tuple[int, VenueView]] = []
+        self.ticks = 0
+
+    # -- ledger side ---------------------------------------------------------------------------
+
+    def put(self, which: int, event: OrderEvent) -> None:
+        """Apply the event and check that the step was a legal one."""
+        before = self.ledger[which]
+        after = apply(before, event)
+        assert after.state is before.state or after.state in TRANSITIONS[before.state]
+        assert happens_once(event) or apply(after, event) == after
+        if before.state is S.UNKNOWN and after.state is not S.UNKNOWN:
+            assert type(event).__name__ in {"Found", "NotPlaced"}
+        self.ledger[which] = after
+
+    @initialize(
+        kinds=st.lists(
+            st.tuples(st.integers(2, 12), st.sampled_from(Side), st.booleans(), st.booleans()),
+            min_size=1,
+            max_size=3,
+        )
+    )
+    def decide(self, kinds: list[tuple[int, Side, bool, bool]]) -> None:
+        for which, (size, side, named, quoted) in enumerate(kinds):
+            self.ledger.append(fresh(an_order_intent(f"r{which}", size, side)))
+            self.names_fills.append(named)
+            if quoted:
+                self.put(which, QuoteAsked())
+
+    @rule(which=ORDERS, way=st.sampled_from(["taken", "taken, lost", "lost", "late", "refused"]))
+    def send(self, which: int, way: str) -> None:
+        """Try to send, in any state: only the first try may reach the venue."""
+        which %= len(self.ledger)
+        order = self.ledger[which]
+        try:
+            self.put(which, SendingCommitted())
+        except IllegalTransitionError:
+            assert order.state not in NOT_SENT
+            return
+        self.sends[which] = self.sends.get(which, 0) + 1
+        if way == "late":
+            self.flying.add(which)
+        elif way.startswith("taken"):
+            self.arrive(which)
+        answers: dict[str, OrderEvent] = {
+            "taken": Accepted(f"v-{order.intent.reference}"),
+            "refused": Refused("suspended"),
+        }
+        self.on_the_way.append((which, answers.get(way, NoClearAnswer("timeout"))))
+
+    def arrive(self, which: int) -> None:
+        order = self.ledger[which]
+        assert which not in self.rows
+        self.rows[which] = Row(order.stake_minor, order.intent.side, self.names_fills[which])
+
+    @rule(which=ORDERS, way=st.sampled_from(["size", "no size", "answer lost", "lost", "refused"]))
+    def cancel(self, which: int, way: str) -> None:
+        """Ask for a cancel; its answer races the fills that are on the way."""
+        which %= len(self.ledger)
+        try:
+            self.put(which, CancelAsked())
+        except IllegalTransitionError:
+            return
+        row = self.rows.get(which)
+        if row is None or row.resting == 0 or way == "refused":
+            self.say(which, CancelRefused("nothing to cancel"))
+            return
+        if way != "lost":
+            row.cancelled += row.resting
+        answers = {
+            "size": CancelConfirmed(row.cancelled),
+            "no size": CancelConfirmed(),
+        }
+        self.say(which, answers.get(way, CancelUnknown("timeout")))
+
+    @rule(which=ORDERS)
+    def die_while_sending(self, which: int) -> None:
+        which %= len(self.ledger)
+        if self.ledger[which].state is S.SENDING:
+            self.put(which, NoClearAnswer("restart"))
+
+    # -- venue side ----------------------------------------------------------------------------
+
+    def say(self, which: int, *events: OrderEvent) -> None:
+        self.on_the_way += [(which, event) for event in events]
+
+    @rule(which=ORDERS, arrives=st.booleans())
+    def request_lands_late(self, which: int, arrives: bool) -> None:
+        which %= len(self.ledger)
+        if which in self.flying:
+            self.flying.discard(which)
+            if arrives:
+                self.arrive(which)
+
+    def taken(self, which: int) -> tuple[int, Row]:
+        """Return one of the orders that the venue has."""
+        taken = sorted(self.rows)[which % len(self.rows)]
+        return taken, self.rows[taken]
+
+    @precondition(lambda self: self.rows)
+    @rule(which=ORDERS, size=st.integers(1, 12), price=st.sampled_from(PRICES))
+    def fill(self, which: int, size: int, price: Decimal) -> None:
+        which, row = self.taken(which)
+        if row.resting == 0 or row.result:
+            return
+        self.ticks += 1
+        at = START + timedelta(seconds=self.ticks)
+        fill = Fill(f"f{self.ticks}", str(price), price, min(size, row.resting), at)
+        row.fills.append(fill)
+        if row.names_fills:
+            self.say(which, Filled(fill))
+        self.say(which, Matched(row.filled, row.average))
+
+    @precondition(lambda self: self.rows)
+    @rule(which=ORDERS, says_size=st.booleans())
+    def lapse(self, which: int, says_size: bool) -> None:
+        which, row = self.taken(which)
+        if row.resting:
+            row.lapsed += row.resting
+            self.say(which, Lapsed(row.lapsed if says_size else None))
+
+    @precondition(lambda self: self.rows)
+    @rule(which=ORDERS, size=st.integers(1, 12))
+    def cancel_a_part_elsewhere(self, which: int, size: int) -> None:
+        which, row = self.taken(which)
+        if row.resting > size:
+            row.cancelled += size
+            self.say(which, CancelConfirmed(row.cancelled, nothing_rests=False))
+
+    @precondition(lambda self: self.rows)
+    @rule(which=ORDERS, size=st.integers(1, 12))
+    def void_a_part(self, which: int, size: int) -> None:
+        which, row = self.taken(which)
+        if row.filled - row.voided >= size and row.result is None:
+            row.voided += size
+            self.say(which, Voided(row.voided))
+
+    @precondition(lambda self: self.rows)
+    @rule(which=ORDERS, result=st.sampled_from(sorted(SETTLED)))
+    def settle_or_regrade(self, which: int, result: OrderState) -> None:
+        which, row = self.taken(which)
+        if not row.filled:
+            return
+        self.ticks += 1
+        row.lapsed += row.resting
+        row.result, row.settled_at = result, START + timedelta(seconds=self.ticks)
+        self.say(which, Settled(result, len(row.fills), row.settled_at))
+
+    # -- network -------------------------------------------------------------------------------
+
+    @precondition(lambda self: self.on_the_way)
+    @rule(index=st.integers(0, MANY), again=st.booleans())
+    def deliver(self, index: int, again: bool) -> None:
+        index %= len(self.on_the_way)
+        which, event = self.on_the_way[index] if again else self.on_the_way.pop(index)
+        self.put(which, event)
+
+    @precondition(lambda self: self.on_the_way)
+    @rule(index=st.integers(0, MANY))
+    def lose(self, index: int) -> None:
+        self.on_the_way.pop(index % len(self.on_the_way))
+
+    def look(self, which: int) -> VenueView:
+        row = self.rows.get(which)
+        if row is None:
+            return Absent(proven=which not in self.flying, reason="not listed")
+        return row.view(self.ledger[which].intent.reference)
+
+    @rule(which=ORDERS)
+    def keep_a_view(self, which: int) -> None:
+        which %= len(self.ledger)
+        if which in self.rows:
+            self.old_views.append((which, self.look(which)))
+
+    @precondition(lambda self: self.old_views)
+    @rule(index=st.integers(0, MANY))
+    def reconcile_with_an_old_view(self, index: int) -> None:
+        which, view = self.old_views[index % len(self.old_views)]
+        for event in reconcile(self.ledger[which], view):
+            self.put(which, event)
+
+    @rule(which=ORDERS)
+    def reconcile_now(self, which: int) -> None:
+        which %= len(self.ledger)
+        for event in reconcile(self.ledger[which], self.look(which)):
+            self.put(which, event)
+
+    # -- promises ------------------------------------------------------------------------------
+
+    @invariant()
+    def nothing_is_sent_twice(self) -> None:
+        assert all(count == 1 for count in self.sends.values())
+
+    @invariant()
+    def every_part_of_the_stake_is_in_one_place(self) -> None:
+        for order in self.ledger:
+            if order.state in NOT_SENT | {S.SKIPPED, S.REFUSED}:
+                continue
+            parts = order.accounted_minor + order.resting_minor
+            assert parts + order.in_doubt_minor + order.awaited_minor == order.stake_minor
+
+    @invariant()
+    def nothing_is_counted_twice_and_nothing_at_risk_is_forgotten(self) -> None:
+        for which, row in self.rows.items():
+            order = self.ledger[which]
+            assert order.filled_minor <= row.filled
+            assert order.cancelled_minor <= row.cancelled
+            assert order.lapsed_minor <= row.lapsed
+            maybe = order.resting_minor + order.in_doubt_minor + order.awaited_minor
+            assert order.standing_minor + maybe >= row.filled - row.voided + row.resting
+
+    def teardown(self) -> None:
+        """Let everything in flight vanish and reconcile: both sides agree."""
+        self.flying.clear()
+        for which in range(len(self.ledger)):
+            if self.ledger[which].state is S.SENDING:
+                self.put(which, NoClearAnswer("restart"))
+            view = self.look(which)
+            for event in reconcile(self.ledger[which], view):
+                self.put(which, event)
+            assert reconcile(self.ledger[which], view) == ()
+            assert mismatches(self.ledger[which], view) == ()
+            self.agrees(self.ledger[which], self.rows.get(which))
+
+    def agrees(self, order: Order, row: Row | None) -> None:
+        if row is None:
+            assert order.state in NOT_SENT | {S.REFUSED}
+            return
+        assert order.filled_minor == row.filled
+        assert order.standing_minor == row.filled - row.voided
+        assert (order.cancelled_minor, order.lapsed_minor) == (row.cancelled, row.lapsed)
+        assert order.awaited_minor == order.in_doubt_minor == 0
+        assert order.resting_minor == row.resting
+        assert order.state in states_of(row)
+        assert order.fills == (tuple(row.fills) if row.names_fills else ())
+        if row.filled:
+            assert order.average_price is not None
+            exact = Fraction(sum((fill.size_minor * fill.price for fill in row.fills), Decimal(0)))
+            assert abs(order.average_price - exact / row.filled) < Fraction(1, 10**20)
+            assert not row.names_fills or order.average_price == exact / row.filled
+
+
+def happens_once(event: OrderEvent) -> bool:
+    return isinstance(event, QuoteAsked | SendingCommitted)
+
+
+def states_of(row: Row) -> set[OrderState]:
+    """Return the states that may stand for what the venue has."""
+    if row.result:
+        return {row.result}
+    if row.filled == row.size:
+        return {S.FILLED}
+    if row.resting:
+        return {S.CANCELLING, S.PARTLY_FILLED if row.filled > row.voided else S.OPEN}
+    both = bool(row.cancelled and row.lapsed)
+    return {S.CANCELLED, S.LAPSED} if both else {S.CANCELLED if row.cancelled else S.LAPSED}
+
+
+TestOrderLife = OrderLife.TestCase
+TestOrderLife.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)

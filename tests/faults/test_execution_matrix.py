@@ -20,15 +20,15 @@ from tests.kit.support import eventually
 pytestmark = [pytest.mark.redis, pytest.mark.timeout(1200)]
 
 CALLS = (
-    "intents.by_decision",
+    "orders.by_decision",
     "redis.lock_acquire",
-    "intents.create",
+    "orders.create",
     "venue.quote",
-    "intents.transition(QUOTED)",
+    "orders.transition(QUOTED)",
     "redis.risk_convert",
-    "intents.transition(SENDING)",
+    "orders.transition(SENDING)",
     "venue.place",
-    "intents.transition(PENDING)",
+    "orders.transition(OPEN)",
     "redis.lock_keep",
     "redis.step",
 )
@@ -37,9 +37,9 @@ TRACKER_STEPS = tuple(
     f"{when} {call}"
     for call in (
         "venue.bets",
-        "intents.transition(RUNNING)",
+        "orders.transition(FILLED)",
         "redis.risk_put",
-        "intents.transition(LOST)",
+        "orders.transition(LOST)",
         "settlements.add",
         "redis.risk_settle",
     )
@@ -153,7 +153,7 @@ async def test_a_router_that_sleeps_past_its_lock_after_sending_was_committed_do
         world.start("tracker", "tracker")
         world.start("router", "router-a")
         await world.ready()
-        world.plan("router", "after intents.transition(SENDING)")
+        world.plan("router", "after orders.transition(SENDING)")
         event_uid, child = await world.bet_until_stopped("router")
         world.start("router", "router-b")
         await eventually(

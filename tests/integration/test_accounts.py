@@ -69,7 +69,7 @@ async def bets_in(folder: Path, mode: ExecutionMode) -> dict[str, list[Order]]:
 
 
 def open_minor(bets: list[Order]) -> int:
-    return sum(bet.intent.stake_minor for bet in bets if bet.state.value in {"PENDING", "RUNNING"})
+    return sum(bet.intent.stake_minor for bet in bets if bet.state.value in {"OPEN", "FILLED"})
 
 
 def status(keter: KeterUp, account: str) -> dict[str, Any]:

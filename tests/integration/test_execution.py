@@ -149,11 +149,11 @@ async def test_a_decision_that_came_to_nothing_gives_its_room_back_when_it_comes
     """Redis was away when the first router ended the intent, so the reservation outlived it."""
     signal = await desk.world.approve("d1")
     assert signal is not None
-    intents = desk.world.ledger.orders
+    orders = desk.world.ledger.orders
     event = signal.signal.update.event
-    await intents.create(an_intent("old", decision_id=signal.decision_id, event=event), worker="w")
+    await orders.create(an_intent("old", decision_id=signal.decision_id, event=event), worker="w")
     if end is not None:
-        await intents.transition("old", end, at=NOW, cause="router_died", worker="w")
+        await orders.transition("old", end, at=NOW, cause="router_died", worker="w")
     handled = await desk.router.router.handle(Item(signal.queue_key, encode(signal)))
     assert handled.counts == {f"router:{Reason.DUPLICATE_DECISION.value}": 1}
     assert len((await desk.world.book().read()).exposures) == left
@@ -174,7 +174,7 @@ async def test_what_the_router_logs_of_a_signal_names_it(desk: Desk) -> None:
         "trace_id": of.trace_id,
         "event_uid": of.event_uid,
         "selection_id": of.selection_id,
-        "state": "PENDING",
+        "state": "OPEN",
     }
 
 
@@ -193,7 +193,7 @@ async def test_a_verdict_of_the_router_names_the_match_it_is_about(desk: Desk) -
     handled = await desk.router.router.handle(Item(signal.queue_key, encode(signal)))
     [decision] = [decode(Decision, entry) for entry in handled.audit]
     event = signal.signal.update.event
-    assert (decision.stage, decision.details["state"]) == ("router", "PENDING")
+    assert (decision.stage, decision.details["state"]) == ("router", "OPEN")
     named = {name: decision.details[name] for name in ("home", "away", "league")}
     assert named == {"home": event.home, "away": event.away, "league": event.league}
 
@@ -772,7 +772,7 @@ async def test_a_tracker_that_slept_does_not_refuse_what_its_successor_has_found
     for _ in range(3):
         await sleeper.look()
     desk.wait(2 * desk.world.settings.router.unknown_absent_s)
-    task = await frozen_before(sleeper, "intents.transition(REFUSED)")
+    task = await frozen_before(sleeper, "orders.transition(REFUSED)")
     desk.world.venue.hidden.clear()
     desk.world.venue.decide(0, accept=True)
     await desk.look()

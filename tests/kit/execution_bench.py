@@ -156,7 +156,7 @@ class World:
     def hooked_ledger(self, hook: Hook) -> Any:
         parts = {
             name: Hooked(getattr(self.ledger, name), hook, name)
-            for name in ("intents", "settlements")
+            for name in ("orders", "settlements")
         }
         return Hooked(self.ledger, hook, "ledger", **parts)
 

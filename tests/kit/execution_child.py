@@ -35,7 +35,7 @@ from keter.settings import load_settings
 from tests.kit.hooks import Hooked
 
 # Steps are looked at only while there is a bet in hand: from the first of these to the last.
-BEGIN = {"router": "before intents.by_decision", "tracker": "before venue.bets"}
+BEGIN = {"router": "before orders.by_decision", "tracker": "before venue.bets"}
 END = {"router": "after redis.step", "tracker": "never"}
 
 
@@ -103,7 +103,7 @@ async def main(process: str, name: str) -> None:
         )
         venue: Any = Hooked(real, hook, "venue")
         parts = {
-            name: Hooked(getattr(ledger, name), hook, name) for name in ("intents", "settlements")
+            name: Hooked(getattr(ledger, name), hook, name) for name in ("orders", "settlements")
         }
         store: Any = Hooked(ledger, hook, "ledger", **parts)
         try:

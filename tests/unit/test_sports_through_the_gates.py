@@ -91,7 +91,7 @@ def paper_ticket(signal: ConfirmedSignal, stake_minor: int) -> PaperTicket:
 
 
 @pytest.mark.parametrize(
-    ("sport", "market_id", "side", "match", "halves"),
+    ("sport", "market_id", "outcome", "match", "halves"),
     [
         ("fb", "ft.ah.-0.25", "home", GOALS, -1),
         ("fb", "ht.1x2", "draw", GOALS, 2),

@@ -2,12 +2,11 @@
 
 from keter.dashboard import models
 from keter.dashboard.facts import LedgerFacts
-from keter.domain.order_states import OrderState
+from keter.domain.order_states import SETTLED, OrderState
 
 STAGES = ("ingest", "validator", "edge", "guard", "router")
 PASSED = "ok"
-CONFIRMED = frozenset({OrderState.FILLED, OrderState.WON, OrderState.LOST, OrderState.HALF_WON,
-                       OrderState.HALF_LOST, OrderState.PUSHED, OrderState.VOID})  # fmt: skip
+CONFIRMED = SETTLED | {OrderState.PARTLY_FILLED, OrderState.FILLED}
 
 
 def funnel(counts: dict[str, int]) -> list[models.FunnelStage]:
@@ -52,7 +51,7 @@ def confirmed_stage(ledger: LedgerFacts | None) -> list[models.FunnelStage]:
         name: states[state]
         for name, state in (
             ("refused", OrderState.REFUSED),
-            ("pending", OrderState.OPEN),
+            ("open", OrderState.OPEN),
             ("unknown", OrderState.UNKNOWN),
         )
         if states.get(state)

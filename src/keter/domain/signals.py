@@ -152,7 +152,20 @@ def approved_signal(stored: bytes) -> ApprovedSignal | None:
     Return None for an intent without one. Raise ``msgspec.MsgspecError`` for the bytes of a
     version that this one cannot read.
     """
-    return msgspec.json.decode(stored, type=ApprovedSignal) if stored else None
+    if not stored:
+        return None
+    try:
+        return msgspec.json.decode(stored, type=ApprovedSignal)
+    except msgspec.ValidationError:
+        return msgspec.json.decode(_in_todays_words(stored), type=ApprovedSignal)
+
+
+def _in_todays_words(stored: bytes) -> bytes:
+    """Return a stored approval with what older versions called the side of a signal renamed."""
+    approved = msgspec.json.decode(stored)
+    if isinstance(approved, dict) and isinstance(signal := approved.get("signal"), dict):
+        signal.setdefault("outcome", signal.pop("side", None))
+    return msgspec.json.encode(approved)
 
 
 def check_age(signal: ConfirmedSignal, now: datetime, max_age_s: float) -> Verdict:

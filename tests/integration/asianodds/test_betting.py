@@ -58,7 +58,7 @@ async def ticket_of(account: OpenVenue, *statuses: TicketStatus) -> Ticket:
 @pytest.mark.parametrize("hdp_sign", ["unsigned", "away"])
 @pytest.mark.parametrize("price_field", ["both", "odds", "price"])
 @pytest.mark.parametrize(
-    ("kind", "side"),
+    ("kind", "outcome"),
     [(MarketKind.ASIAN_HANDICAP, Outcome.AWAY), (MarketKind.ONE_X_TWO, Outcome.DRAW)],
 )
 async def test_a_bet_is_quoted_placed_accepted_and_read_back(

@@ -190,7 +190,7 @@ async def test_the_trail_of_a_bet_holds_every_step_with_its_delay(console: Conso
         "bet",
         "settlement",
     ]
-    assert [step["outcome"] for step in found["steps"]][-2:] == ["RUNNING", "WON"]
+    assert [step["outcome"] for step in found["steps"]][-2:] == ["FILLED", "WON"]
     assert found["steps"][1]["delta_s"] == 0.2
     assert found["previous"] == seed.bets[0].intent.intent_id
     assert found["next"] == seed.bets[2].intent.intent_id
@@ -220,7 +220,7 @@ async def test_a_secret_that_a_venue_quoted_is_not_in_the_trail(
 ) -> None:
     console = await start_console(AO_USER="me", AO_PASS="canary-venue-4711")
     seed = await seed_ledger(console.ledger, count=3)
-    bet = seed.bets[0]  # RUNNING
+    bet = seed.bets[0]  # FILLED
     evidence = {
         "message": "bad call ?password=canary-venue-4711",
         "AOToken": "canary-token-4712",

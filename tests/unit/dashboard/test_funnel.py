@@ -43,4 +43,4 @@ def test_a_bet_whose_outcome_is_awaited_or_unknown_is_neither_confirmed_nor_reje
     summary = MoneySummary(day="2026-11-28", states=states, **amounts)
     (stage,) = confirmed_stage(LedgerFacts(summary, [], [], [], []))
     assert (stage.passed, stage.rejected) == (5, 4)
-    assert stage.reasons == {"refused": 4, "pending": 5, "unknown": 1}
+    assert stage.reasons == {"refused": 4, "open": 5, "unknown": 1}

@@ -110,7 +110,7 @@ def test_an_id_of_any_sport_is_read_back_as_its_market(market: Market) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sport", "market_id", "unit", "sides"),
+    ("sport", "market_id", "unit", "outcomes"),
     [
         ("te", "ft.ml", Unit.WINNER, ("home", "away")),
         ("te", "ft.sets-ah.-1.5", Unit.SETS, ("home", "away")),

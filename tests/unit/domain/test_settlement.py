@@ -29,7 +29,7 @@ def handicap(own_line: float, outcome: Outcome) -> Market:
 
 
 @pytest.mark.parametrize(
-    ("side", "line", "score", "odds", "profit"),
+    ("outcome", "line", "score", "odds", "profit"),
     [
         (Outcome.HOME, -0.25, (1, 1), "2.05", -5000),
         (Outcome.HOME, -0.75, (2, 1), "1.95", 4750),
@@ -53,7 +53,7 @@ def test_handicaps_pay_as_the_reference_table_says(
 
 
 @pytest.mark.parametrize(
-    ("side", "line", "total", "odds", "profit"),
+    ("outcome", "line", "total", "odds", "profit"),
     [
         (Outcome.OVER, 2.25, 2, "1.95", -5000),
         (Outcome.UNDER, 2.25, 2, "1.95", 4750),
@@ -199,7 +199,7 @@ def test_what_cannot_be_settled_is_refused() -> None:
         settle(market, Outcome.HOME, final=None, odds=Decimal(1), stake_minor=1)
 
 
-@pytest.mark.parametrize("side", [Outcome.HOME, Outcome.AWAY])
+@pytest.mark.parametrize("outcome", [Outcome.HOME, Outcome.AWAY])
 def test_a_side_or_kind_given_as_text_settles_like_its_name(outcome: Outcome) -> None:
     worded = Market(FT, "ah", -1)
     kwargs: dict[str, object] = {

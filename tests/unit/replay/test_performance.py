@@ -19,7 +19,7 @@ KICKOFF = datetime(2026, 2, 21, 15, tzinfo=UTC)
 def bet(number: int, pnl_minor: int | None, **changes: object) -> BetRecord:
     """Return a bet of 10.00 at 2.10 on an event and day of its own."""
     state = (
-        "RUNNING"
+        "FILLED"
         if pnl_minor is None
         else "WON"
         if pnl_minor > 0

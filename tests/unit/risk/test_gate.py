@@ -276,7 +276,7 @@ def test_the_stake_follows_the_rule_rounded_down_under_the_hard_cap(
 
 
 @pytest.mark.parametrize(
-    ("market", "side", "expected"),
+    ("market", "outcome", "expected"),
     [
         (RESULT, Outcome.HOME, {"win": 0.5, "loss": 0.5}),
         (

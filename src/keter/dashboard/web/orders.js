@@ -5,9 +5,8 @@ import * as format from './format.js';
 import { get } from './api.js';
 import { Loaded, filterLink, useApi } from './fetching.js';
 import { accountShown, route, sections } from './store.js';
-import { BetState, Clock, Empty, Panel, Unknown } from './parts.js';
+import { BetState, CHOSEN_STATES, Clock, Empty, Panel, Unknown } from './parts.js';
 
-const STATES = ['PENDING', 'RUNNING', 'UNKNOWN', 'REFUSED', 'SKIPPED', 'WON', 'LOST', 'HALF_WON', 'HALF_LOST', 'PUSHED', 'VOID'];
 const FILTERS = ['state', 'book', 'sport', 'market', 'min_ev', 'text', 'since', 'until'];
 const PAGE = 500;
 const PHONE = matchMedia('(max-width: 640px)');
@@ -22,7 +21,7 @@ export function Orders() {
   const state = useApi('orders', { ...asked, limit: PAGE }, 5000);
   const change = (name) => (event) => { location.hash = filterLink('orders', query, { [name]: event.target.value }); };
   const tools = html`<div class="tools">
-    <select aria-label="State" value=${chosen.state ?? ''} onChange=${change('state')}><option value="">any state</option>${STATES.map((name) => html`<option key=${name} value=${name}>${name.toLowerCase().replace('_', ' ')}</option>`)}</select>
+    <select aria-label="State" value=${chosen.state ?? ''} onChange=${change('state')}><option value="">any state</option>${CHOSEN_STATES.map((name) => html`<option key=${name} value=${name}>${name.toLowerCase().replace('_', ' ')}</option>`)}</select>
     <${SportFilter} chosen=${chosen.sport} onChange=${change('sport')} />
     <select aria-label="Market" value=${chosen.market ?? ''} onChange=${change('market')}><option value="">any market</option><option value="1x2">1X2</option><option value="ah">Handicap</option><option value="ou">Over/under</option><option value="ml">Money line</option></select>
     <input aria-label="Book" placeholder="book" class="short" value=${chosen.book ?? ''} onChange=${change('book')} />

@@ -63,8 +63,12 @@ export function Empty({ children }) {
 }
 
 const STATES = {
-  RUNNING: ['\u2713', 'ok', 'running'],
-  PENDING: ['\u2026', 'info', 'pending'],
+  OPEN: ['\u2026', 'info', 'open'],
+  PARTLY_FILLED: ['\u2026', 'info', 'partly filled'],
+  FILLED: ['\u2713', 'ok', 'filled'],
+  CANCELLING: ['\u2026', 'warn', 'cancelling'],
+  CANCELLED: ['\u2013', 'quiet', 'cancelled'],
+  LAPSED: ['\u2013', 'quiet', 'lapsed'],
   UNKNOWN: ['?', 'critical', 'unknown'],
   SKIPPED: ['\u2013', 'quiet', 'skipped'],
   REFUSED: ['\u00d7', 'loss', 'refused'],
@@ -75,6 +79,8 @@ const STATES = {
   PUSHED: ['=', 'quiet', 'pushed'],
   VOID: ['\u00d8', 'quiet', 'void'],
 };
+/** The states by which bets and orders can be chosen. */
+export const CHOSEN_STATES = Object.keys(STATES);
 
 /** A bet's state: sign, word and colour. */
 export function BetState({ state }) {

@@ -4,10 +4,9 @@ import { html, useRef, useState } from './vendor/ui.js';
 import * as format from './format.js';
 import { bookOf, tapeRows } from './reduce.js';
 import { loaded, sections } from './store.js';
-import { Age, BetState, Clock, Empty, Panel, Scroller, Skeleton } from './parts.js';
+import { Age, BetState, CHOSEN_STATES, Clock, Empty, Panel, Scroller, Skeleton } from './parts.js';
 
 const KINDS = [['orders', 'Bets'], ['signals', 'Verdicts']];
-const STATES = ['PENDING', 'RUNNING', 'UNKNOWN', 'REFUSED', 'SKIPPED', 'WON', 'LOST', 'HALF_WON', 'HALF_LOST', 'PUSHED', 'VOID'];
 
 function useFrozen() {
   const [held, setHeld] = useState({ paused: false, hover: false, focus: false });
@@ -51,7 +50,7 @@ export function Tape() {
     <button type="button" class="small" aria-pressed=${paused} onClick=${togglePause}>${paused ? 'Go on' : 'Pause'}</button>
     ${KINDS.map(([kind, name]) => html`<button type="button" key=${kind} class="small chip" aria-pressed=${kinds.has(kind)} onClick=${() => toggle(kind)}>${name}</button>`)}
     <select aria-label="State of bets" value=${state} onChange=${(event) => setState(event.target.value)}>
-      <option value="">any state</option>${STATES.map((name) => html`<option key=${name} value=${name}>${name.toLowerCase().replace('_', ' ')}</option>`)}
+      <option value="">any state</option>${CHOSEN_STATES.map((name) => html`<option key=${name} value=${name}>${name.toLowerCase().replace('_', ' ')}</option>`)}
     </select>
     <select aria-label="Book" value=${book} onChange=${(event) => setBook(event.target.value)}>
       <option value="">any book</option>${books.map((name) => html`<option key=${name} value=${name}>${name}</option>`)}

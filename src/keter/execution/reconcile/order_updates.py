@@ -167,7 +167,7 @@ class OrderUpdater:
         except IllegalTransitionError as e:
             # The stake of a final bet never changes. One that was open has moved meanwhile.
             if bet.state in FINAL:
-                booked = changes.placed_stake_minor
+                booked = sum(fill.size_minor for fill in changes.fills or ())
                 sentence = f"the venue now books {booked} minor units; {e}"
                 await self.complain(bet, "stake", sentence, now)
             return await self._current(bet)

@@ -8,16 +8,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Decimal, InvalidOperation
 
 from keter.betting_settings import RouterSettings
+from keter.domain.order_events import Fill
 from keter.domain.order_states import SETTLED, TRANSITIONS, OrderState
 from keter.domain.orders import Intent, Order
 from keter.domain.signals import approved_signal
 from keter.domain.tickets import Ticket, TicketStatus
 from keter.ledger import OrderChanges, ticket_key
 
-_PLACES = Decimal("0.0001")
 _ROUNDING_PCT = 0.1  # a venue may round what it shows to fewer places than it was asked with
 _COMPARED = tuple(name for name in Ticket.__struct_fields__ if name != "placed_at")
 
@@ -44,7 +44,7 @@ def read_tickets(bet: Order, tickets: Sequence[Ticket], router: RouterSettings) 
     problems = _problems(bet, accepted, router)
     if any(ticket.status is TicketStatus.PENDING for ticket in accepted):
         return OrderUpdate(OrderState.OPEN, OrderChanges(), problems)
-    changes = _booked(accepted)
+    changes = _booked(bet, accepted)
     if any(ticket.status is TicketStatus.RUNNING for ticket in accepted):
         return OrderUpdate(OrderState.FILLED, changes, problems)
     pnl_minor = sum(ticket.pnl_minor for ticket in accepted)
@@ -114,29 +114,28 @@ def _own_time(ticket: Ticket, asked_at: datetime) -> datetime | None:
     return ticket.placed_at if ticket.placed_at < asked_at else None
 
 
-def _booked(tickets: Sequence[Ticket]) -> OrderChanges:
+def _booked(bet: Order, tickets: Sequence[Ticket]) -> OrderChanges:
     return OrderChanges(
-        placed_stake_minor=sum(ticket.stake_minor for ticket in tickets),
-        odds=_odds(tickets),
-        book=",".join(dict.fromkeys(ticket.book for ticket in tickets)),
-        ticket_id=",".join(ticket.ticket_id for ticket in tickets),
+        fills=tuple(_fill(bet, ticket) for ticket in tickets if ticket.stake_minor),
         score_at_bet=tickets[0].score_at_bet,
     )
 
 
-def _odds(tickets: Sequence[Ticket]) -> str | None:
-    """Return one ticket's own text; of several the average weighted by stake, to four places."""
-    if len(tickets) == 1:
-        return tickets[0].odds or None
+def _fill(bet: Order, ticket: Ticket) -> Fill:
+    """Return a ticket as a fill of the bet, at the time at which it was first seen."""
+    name = ticket.ticket_id or ticket_key(ticket)
+    # A ticket without a time of its own has a new one in every answer.
+    known = next((fill.at for fill in bet.fills if fill.fill_id == name), ticket.placed_at)
+    return Fill(name, ticket.odds, _price(bet, ticket), ticket.stake_minor, known, ticket.book)
+
+
+def _price(bet: Order, ticket: Ticket) -> Decimal:
+    """Return the ticket's odds, or the asked ones where the venue's text is no price."""
     try:
-        parts = [(Decimal(ticket.odds), ticket.stake_minor) for ticket in tickets]
+        price = Decimal(ticket.odds)
     except InvalidOperation:
-        return None
-    total = sum(stake for _, stake in parts)
-    if not total:
-        return None
-    average = sum((odds * stake for odds, stake in parts), Decimal()) / total
-    return str(average.quantize(_PLACES, ROUND_HALF_UP))
+        return bet.intent.asked_price
+    return price if price.is_finite() and price > 1 else bet.intent.asked_price
 
 
 def _result(tickets: Sequence[Ticket], pnl_minor: int) -> tuple[OrderState, str]:

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { backoff, fromFirstStep, mergeRows, patch, relation, tapeRows, workerLines } from '../../../../src/keter/dashboard/web/reduce.js';
 
-const order = (id, at, state = 'RUNNING') => ({ id, at, state, home: 'Arsenal', away: 'Chelsea' });
+const order = (id, at, state = 'FILLED') => ({ id, at, state, home: 'Arsenal', away: 'Chelsea' });
 
 test('a newer row replaces the older one where it stands, a new one goes first', () => {
   const known = [order('b', '2'), order('a', '1')];
   const merged = mergeRows('orders', known, [order('a', '1', 'WON'), order('c', '3')]);
-  assert.deepEqual(merged.map((row) => [row.id, row.state]), [['c', 'RUNNING'], ['b', 'RUNNING'], ['a', 'WON']]);
+  assert.deepEqual(merged.map((row) => [row.id, row.state]), [['c', 'FILLED'], ['b', 'FILLED'], ['a', 'WON']]);
 });
 test('rows are capped', () => {
   const many = Array.from({ length: 500 }, (_, i) => order(String(i), String(1000 + i)));

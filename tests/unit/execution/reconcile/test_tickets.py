@@ -1,5 +1,6 @@
 """What tickets say of a bet: one, several, none accepted; and what is wrong with them."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +12,7 @@ from keter.bus.codec import encode
 from keter.domain.feed import EventScore
 from keter.domain.market_kinds import Outcome
 from keter.domain.markets import parse_market
+from keter.domain.order_events import Fill
 from keter.domain.order_states import FINAL, SETTLED, OrderState
 from keter.domain.orders import Order
 from keter.domain.quotes import Score
@@ -87,7 +89,9 @@ def test_a_bet_is_where_its_least_decided_accepted_ticket_is(
 def test_a_bet_is_whole_when_all_that_was_booked_is_shown(
     booked: str | None, shown: list[int], whole: bool
 ) -> None:
-    bet = msgspec.structs.replace(BET, ticket_id=booked)
+    names = booked.split(",") if booked else []
+    fills = tuple(Fill(name, "2.200", Decimal("2.2"), 500, NOW) for name in names)
+    bet = msgspec.structs.replace(BET, fills=fills)
     tickets = [
         a_ticket(TicketStatus.RUNNING if n > 0 else TicketStatus.REFUSED, abs(n)) for n in shown
     ]
@@ -111,16 +115,11 @@ def test_a_split_bet_sums_its_tickets() -> None:
         a_ticket(TicketStatus.REFUSED, 3, stake_minor=900),
     ]
     seen = read_tickets(BET, tickets, ROUTER)
-    assert (seen.state, seen.changes.placed_stake_minor, seen.changes.pnl_minor) == (
-        S.WON,
-        1000,
-        1160,
-    )
-    assert (seen.changes.odds, seen.changes.book, seen.changes.ticket_id) == (
-        "2.1600",
-        "IBC,GA",
-        "611,612",
-    )
+    assert (seen.state, seen.changes.pnl_minor) == (S.WON, 1160)
+    assert seen.changes.fills is not None
+    bet = msgspec.structs.replace(BET, fills=seen.changes.fills)
+    assert bet.standing_minor == 1000
+    assert (bet.odds, bet.book, bet.ticket_id) == ("2.1600", "IBC,GA", "611,612")
     assert seen.problems == {}
 
 
@@ -139,7 +138,7 @@ def test_results_that_differ_are_decided_by_the_money_and_told() -> None:
     [
         ({"stake_minor": 1001}, "stake"),
         ({"odds": "2.17"}, "price"),
-        ({"side": Outcome.UNDER}, "selection"),
+        ({"outcome": Outcome.UNDER}, "selection"),
     ],
 )
 def test_what_the_venue_booked_otherwise_is_told(values: dict[str, Any], word: str) -> None:
@@ -148,7 +147,7 @@ def test_what_the_venue_booked_otherwise_is_told(values: dict[str, Any], word: s
 
 @pytest.mark.parametrize(
     "values",
-    [{"stake_minor": 400}, {"odds": "2.18"}, {"odds": "2.30"}, {"market": None, "side": None}],
+    [{"stake_minor": 400}, {"odds": "2.18"}, {"odds": "2.30"}, {"market": None, "outcome": None}],
 )
 def test_a_partial_stake_or_a_price_within_slippage_is_no_trouble(values: dict[str, Any]) -> None:
     assert read_tickets(BET, [a_ticket(**values)], ROUTER).problems == {}
@@ -174,11 +173,24 @@ def test_a_final_bet_that_lives_contradicts_us(state: OrderState) -> None:
 def test_only_what_the_ledger_does_not_know_is_news() -> None:
     seen = read_tickets(BET, [a_ticket()], ROUTER)
     fresh = new_changes(BET, seen.changes)
-    assert fresh is not None and fresh.placed_stake_minor == 1000
-    known = msgspec.structs.replace(
-        BET, placed_stake_minor=1000, odds="2.200", book="IBC", ticket_id="611"
-    )
+    assert fresh is not None and fresh.fills is not None
+    known = msgspec.structs.replace(BET, fills=fresh.fills)
+    assert (known.standing_minor, known.odds, known.book) == (1000, "2.200", "IBC")
     assert new_changes(known, seen.changes) is None
+
+
+def test_a_ticket_without_a_time_of_its_own_is_no_news_in_every_answer() -> None:
+    first = read_tickets(BET, [a_ticket()], ROUTER).changes.fills
+    known = msgspec.structs.replace(BET, fills=first)
+    later = msgspec.structs.replace(a_ticket(), placed_at=NOW + timedelta(minutes=1))
+    assert read_tickets(known, [later], ROUTER).changes.fills == first
+
+
+@pytest.mark.parametrize("odds", ["", "?", "0", "NaN"])
+def test_a_ticket_whose_price_cannot_be_read_counts_at_the_asked_price(odds: str) -> None:
+    fills = read_tickets(BET, [a_ticket(odds=odds)], ROUTER).changes.fills
+    assert fills is not None
+    assert [(fill.price_text, fill.price) for fill in fills] == [(odds, BET.intent.asked_price)]
 
 
 def result(home: int, away: int, half: tuple[int, int] | None = None) -> EventScore:
@@ -211,7 +223,7 @@ def test_another_sport_is_settled_by_its_own_score_alone() -> None:
     bet = Order(an_intent(market=spread, outcome=Outcome.HOME), S.FILLED, NOW)
     values: dict[str, Any] = {
         "market": spread,
-        "side": Outcome.HOME,
+        "outcome": Outcome.HOME,
         "result": "WON",
         "score_at_bet": (30, 20),
     }
@@ -239,4 +251,6 @@ def test_money_of_many_tickets_is_never_rounded_twice() -> None:
         a_ticket(TicketStatus.RUNNING, n, stake_minor=333, odds=odds)
         for n, odds in enumerate(("2.1", "2.2", "2.3"))
     ]
-    assert Decimal(read_tickets(BET, thirds, ROUTER).changes.odds or 0) == Decimal("2.2000")
+    fills = read_tickets(BET, thirds, ROUTER).changes.fills
+    bet = msgspec.structs.replace(BET, fills=fills)
+    assert Decimal(bet.odds or 0) == Decimal("2.2000")

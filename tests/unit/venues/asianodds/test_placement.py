@@ -32,7 +32,7 @@ def order(**changes: Any) -> PlaceOrder:
     fields: dict[str, Any] = {
         "ref": REF,
         "market": AWAY_075,
-        "side": Outcome.AWAY,
+        "outcome": Outcome.AWAY,
         "prices": (("PIN", "1.970"), ("SIN", "1.95")),
         "stake_minor": 1050,
         "reference": OURS,
@@ -82,7 +82,7 @@ def test_a_stake_is_written_to_the_cent(stake_minor: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("market", "side", "game_type", "odds_name", "full"),
+    ("market", "outcome", "game_type", "odds_name", "full"),
     [
         ("ft.ah.0.25", Outcome.HOME, "H", "HomeOdds", 1),
         ("ht.ou.1.25", Outcome.OVER, "O", "OverOdds", 0),
@@ -116,7 +116,7 @@ def test_every_market_has_its_names(
         {"stake_minor": -500},
         {"reference": ""},
         {"reference": "x" * 41},
-        {"side": Outcome.DRAW},
+        {"outcome": Outcome.DRAW},
         {"ref": VenueRef("paper", "1:0:1:1")},
         {"ref": VenueRef("asianodds", "nonsense")},
     ],

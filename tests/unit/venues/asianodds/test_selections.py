@@ -10,7 +10,7 @@ from tests.unit.venues.asianodds.test_tickets import ticket
 
 
 @pytest.mark.parametrize(
-    ("changes", "market", "side"),
+    ("changes", "market", "outcome"),
     [
         ({"BetType": "OVER", "HdpOrGoal": "2.5"}, "ft.ou.2.5", Outcome.OVER),
         ({"BetType": "Under", "HdpOrGoal": "2.5-3"}, "ft.ou.2.75", Outcome.UNDER),
@@ -81,7 +81,7 @@ PLAYERS = {"HomeName": "A Ivanova (Games)", "AwayName": "B Petrova (Games)", "Sp
 
 
 @pytest.mark.parametrize(
-    ("changes", "sport", "market", "side"),
+    ("changes", "sport", "market", "outcome"),
     [
         ({**PLAYERS, "BetType": "HDP Home", "HdpOrGoal": "3.5"}, "te", "ft.games-ah.-3.5", "home"),
         ({**PLAYERS, "BetType": "Over", "HdpOrGoal": "22.5"}, "te", "ft.games-ou.22.5", "over"),

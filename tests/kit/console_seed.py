@@ -43,6 +43,7 @@ from keter.domain.trading import (
 from keter.domain.verdicts import Reason, accept, reject
 from keter.ledger import Ledger, OrderChanges
 from tests.kit.execution import an_intent
+from tests.kit.orders import booked
 
 ACCOUNT = "asianodds:demo"
 STARTED = datetime.now(UTC)
@@ -177,7 +178,7 @@ async def seed_bet(
         OrderState.OPEN,
         0.6,
         "accepted",
-        OrderChanges(placed_stake_minor=1000, odds="2.02", book="SBO", ticket_id="T1"),
+        booked(1000, "2.02", "SBO", name="T1"),
     )
     if state is OrderState.OPEN:
         return bet

@@ -9,7 +9,7 @@ from keter.dashboard.models import Beat, BetRow, SeriesPoint, SignalRow, Snapsho
 from keter.domain.market_kinds import MarketKind, Outcome
 from keter.domain.markets import Market, line_text, sport_code, stored_selection
 from keter.domain.money import money_text
-from keter.domain.order_states import SETTLED, OrderState
+from keter.domain.order_states import PLACED, SETTLED
 from keter.domain.orders import Order
 from keter.domain.signals import Decision
 from keter.domain.sports import SPORTS
@@ -25,7 +25,6 @@ KIND_TEXT = {
 # Sports that are not modelled: an account may have bets on them that are not ours.
 OTHER_SPORT_TEXT = {"af": "American football", "mm": "martial arts"}
 DESCRIPTIONS = {reason.value: reason.description for reason in Reason}
-ACCEPTED = SETTLED | {OrderState.OPEN, OrderState.FILLED}
 
 
 def market_text(market: Market) -> str:
@@ -118,7 +117,7 @@ def clv_pct(bet: Order) -> str | None:
 def order_row(bet: Order) -> BetRow:
     """Return a bet as a row."""
     intent, placed, pnl = bet.intent, bet.standing_minor, bet.pnl_minor
-    booked = bet.state in ACCEPTED
+    booked = bet.state in PLACED
     return BetRow(
         id=intent.intent_id,
         trace_id=intent.trace_id,

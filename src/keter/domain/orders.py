@@ -175,7 +175,8 @@ class Order(msgspec.Struct, frozen=True):
 
     @property
     def _remainder_minor(self) -> int:
-        return self.stake_minor - self.accounted_minor
+        # A bookmaker may book more than was asked for.
+        return max(self.stake_minor - self.accounted_minor, 0)
 
     @property
     def resting_minor(self) -> int:

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.engine import Connection
 
 from keter.domain.exposure import DayRisk
-from keter.domain.order_states import SETTLED, OrderState
+from keter.domain.order_states import ANSWERED, SETTLED, OrderState
 from keter.domain.trading import ExecutionMode
 from keter.ledger.order_queries import MAYBE_AT_VENUE, entries_of, orders_of
 from keter.ledger.schema import OPEN_NOW, bets, transitions
@@ -23,7 +23,6 @@ from keter.ledger.totals import read_bet_totals
 
 LAST_PLACEMENTS = 20
 # States of a placement that the venue has answered or that ended in doubt; SENDING is too early.
-ANSWERED = SETTLED | {OrderState.OPEN, OrderState.FILLED, OrderState.REFUSED, OrderState.UNKNOWN}
 
 
 class ClosingLine(msgspec.Struct, frozen=True):

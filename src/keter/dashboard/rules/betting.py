@@ -5,17 +5,13 @@ from collections.abc import Sequence
 from keter.bus.state.reconciliation import pass_counts_for_s
 from keter.dashboard.facts import following
 from keter.dashboard.rules.base import Finding, Situation
-from keter.domain.order_states import OrderState
+from keter.domain.order_states import ANSWERED, OrderState
 from keter.domain.orders import Order
 from keter.domain.processes import Process, role_name
 
 LAST_PLACEMENTS = 20
 # Whoever has just started LIVE is about to arm it.
 UNARMED_S = 60.0
-PLACED = frozenset({
-    OrderState.OPEN, OrderState.FILLED, OrderState.REFUSED, OrderState.UNKNOWN, OrderState.WON,
-    OrderState.LOST, OrderState.HALF_WON, OrderState.HALF_LOST, OrderState.PUSHED, OrderState.VOID,
-})  # fmt: skip
 
 
 def trading_state_missing(s: Situation) -> Finding | None:
@@ -43,7 +39,7 @@ def not_armed(s: Situation) -> Finding | None:
 
 
 def refusals_rising(s: Situation) -> Finding | None:
-    placed = [bet for bet in _bets(s) if bet.state in PLACED][:LAST_PLACEMENTS]
+    placed = [bet for bet in _bets(s) if bet.state in ANSWERED][:LAST_PLACEMENTS]
     refused = sum(bet.state is OrderState.REFUSED for bet in placed)
     most_pct = s.settings.alerts.alert_refusal_pct
     if len(placed) < LAST_PLACEMENTS or refused * 100 <= most_pct * len(placed):

@@ -14,7 +14,7 @@ from keter.context import Context
 from keter.control.base import Operator
 from keter.domain.alerts import AlertKind
 from keter.domain.money import money_text
-from keter.domain.order_states import OrderState
+from keter.domain.order_states import IN_DOUBT, RESTING, OrderState
 from keter.domain.orders import Order
 from keter.domain.tickets import AccountSnapshot, TicketStatus
 from keter.execution.reconcile.alarms import Alarms, control_of
@@ -25,7 +25,7 @@ log = structlog.get_logger(__name__)
 TOLERANCE_MINOR = 1
 TIMES = 2
 HISTORY_EVERY_S = 600.0
-_MAY_RUN = frozenset({OrderState.SENDING, OrderState.OPEN, OrderState.UNKNOWN})
+_MAY_RUN = RESTING | IN_DOUBT
 
 
 class AccountWatch:

@@ -17,14 +17,14 @@ from keter.bus.state.reconciliation import ClosingLook, note_closing, read_closi
 from keter.context import Context
 from keter.domain.market_kinds import Outcome
 from keter.domain.markets import Phase
-from keter.domain.order_states import OrderState
+from keter.domain.order_states import ENDED, RESTING, OrderState
 from keter.domain.orders import Order
 from keter.domain.quotes import MarketUpdate
 from keter.ledger import Ledger, OrderChanges, UnstorableRowError
 
 log = structlog.get_logger(__name__)
 WINDOW = timedelta(minutes=10)
-_MAY_RUN = frozenset({OrderState.OPEN, OrderState.FILLED, OrderState.UNKNOWN})
+_MAY_RUN = RESTING | ENDED | {OrderState.UNKNOWN}
 # Of market, outcome and time: the fair odds, None without a consensus. Handed in, because execution
 # knows no strategy.
 FairOdds = Callable[[MarketUpdate, Outcome, datetime], float | None]

@@ -10,7 +10,7 @@ from keter.bus.state.reconciliation import note_pass, pass_counts_for_s, wanted_
 from keter.context import Context
 from keter.domain.market_kinds import Outcome
 from keter.domain.markets import Market
-from keter.domain.order_states import OrderState
+from keter.domain.order_states import IN_DOUBT, RESTING
 from keter.domain.orders import Order
 from keter.execution.reconcile.account_check import AccountWatch
 from keter.execution.reconcile.closing_prices import ClosingPrices, FairOdds
@@ -29,7 +29,7 @@ from keter.venues.base import Bookmaker
 QUICK_S = 3.0  # between passes while a bet is undecided
 RETRY_S = 2.0  # after a pass that could not be completed
 QUERIES_PER_MINUTE = 60
-_UNDECIDED = frozenset({OrderState.SENDING, OrderState.OPEN, OrderState.UNKNOWN})
+_UNDECIDED = RESTING | IN_DOUBT
 
 
 class KnownSelections:

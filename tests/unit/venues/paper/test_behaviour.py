@@ -24,6 +24,7 @@ from keter.settings import load_settings
 from keter.venues.paper.behaviour import LEAST_PLACEMENTS, behaviour, learned
 from keter.venues.paper.settings import PaperSettings
 from tests.kit.execution import NOW, an_event, an_intent
+from tests.kit.orders import booked
 
 LONG_AGO = NOW - timedelta(days=30)
 
@@ -64,7 +65,7 @@ async def placed(
     if refused:
         await step(name, OrderState.REFUSED, at=later, cause=cause, worker="w")
         return
-    changes = OrderChanges(placed_stake_minor=1000, odds=odds, book=book)
+    changes = booked(1000, odds, book)
     await step(name, OrderState.FILLED, at=later, cause="accepted", worker="w", changes=changes)
 
 

@@ -6,8 +6,10 @@ from hypothesis import strategies as st
 
 from keter.domain.order_states import (
     ENDED,
+    FINAL,
     IN_DOUBT,
     NEVER_PLACED,
+    NOT_FINAL,
     NOT_SENT,
     RESTING,
     SETTLED,
@@ -62,3 +64,16 @@ def test_every_state_can_be_reached() -> None:
         reached |= fresh
         ahead += fresh
     assert reached == set(OrderState)
+
+
+def test_every_order_can_come_to_an_end() -> None:
+    reach = set(FINAL)
+    while grown := {one for one in OrderState if TRANSITIONS[one] & reach} - reach:
+        reach |= grown
+    assert reach == set(OrderState)
+    assert FINAL | NOT_FINAL == set(OrderState)
+    assert not FINAL & NOT_FINAL
+
+
+def test_a_placement_is_never_repeated() -> None:
+    assert {one for one in OrderState if S.SENDING in TRANSITIONS[one]} == NOT_SENT

@@ -96,18 +96,18 @@ def multiply_bets(path: Path, total: int) -> int:
     Returns how many there are.
     """
     with closing(sqlite3.connect(path, timeout=30)) as connection, connection:
-        columns = [row[1] for row in connection.execute("PRAGMA table_info(bets)")]
-        there = int(connection.execute("SELECT count(*) FROM bets").fetchone()[0])
+        columns = [row[1] for row in connection.execute("PRAGMA table_info(orders)")]
+        there = int(connection.execute("SELECT count(*) FROM orders").fetchone()[0])
         template = connection.execute(
-            "SELECT * FROM bets WHERE account = ? AND pnl_minor IS NOT NULL", (ACCOUNT,)
+            "SELECT * FROM orders WHERE account = ? AND pnl_minor IS NOT NULL", (ACCOUNT,)
         ).fetchall()
         rows = [
             _copy(dict(zip(columns, template[n % len(template)], strict=True)), n)
             for n in range(total - there)
         ]
         marks = ", ".join("?" * len(columns))
-        connection.executemany(f"INSERT INTO bets VALUES ({marks})", rows)  # noqa: S608 - question marks only
-        return int(connection.execute("SELECT count(*) FROM bets").fetchone()[0])
+        connection.executemany(f"INSERT INTO orders VALUES ({marks})", rows)  # noqa: S608 - question marks only
+        return int(connection.execute("SELECT count(*) FROM orders").fetchone()[0])
 
 
 def _copy(row: dict[str, object], number: int) -> tuple[object, ...]:

@@ -43,7 +43,7 @@ from keter.domain.trading import (
 from keter.domain.verdicts import Reason, accept, reject
 from keter.ledger import Ledger, OrderChanges
 from tests.kit.execution import an_intent
-from tests.kit.orders import booked
+from tests.kit.orders import one_fill
 
 ACCOUNT = "asianodds:demo"
 STARTED = datetime.now(UTC)
@@ -178,7 +178,7 @@ async def seed_bet(
         OrderState.OPEN,
         0.6,
         "accepted",
-        booked(1000, "2.02", "SBO", name="T1"),
+        OrderChanges(fills=one_fill(1000, "2.02", "SBO")),
     )
     if state is OrderState.OPEN:
         return bet

@@ -105,7 +105,7 @@ async def make_large_ledger(
     with sqlite3.connect(path) as file:
         file.row_factory = sqlite3.Row
         file.execute("PRAGMA synchronous = OFF")
-        _copy(file, "bets", _bets(file, bets, a_day, account))
+        _copy(file, "orders", _bets(file, bets, a_day, account))
         _copy(file, "paper_tickets", _paper(bets, a_day, account))
         _copy(file, "foreign_tickets", _foreign(file, bets))
         _copy(file, "decisions", _decisions(bets, a_day))
@@ -130,7 +130,7 @@ def _bets(
     rng = random.Random(5)
     rows = {
         row["state"]: dict(row)
-        for row in file.execute("SELECT * FROM bets")
+        for row in file.execute("SELECT * FROM orders")
         if row["state"] in BOUGHT
     }
     for number in range(1, count + 1):
@@ -171,7 +171,7 @@ def _paper(count: int, a_day: int, account: str) -> Iterator[dict[str, Any]]:
             "away": "B",
             "kickoff": at,
             "market_id": "ft.ou.2.5",
-            "side": "over",
+            "outcome": "over",
             "placed_at": at,
             "decided_at": at,
             "refused": refused,

@@ -30,7 +30,9 @@ from keter.ledger import (
 )
 from keter.ledger.database import DURABLE
 from keter.ledger.migrate import migrate
+from keter.ledger.order_schema import STOPPED
 from tests.kit.execution import ACCOUNT, NOW, an_event, an_intent
+from tests.kit.orders import one_fill
 
 DRY = ExecutionMode.DRY
 S = OrderState
@@ -43,6 +45,10 @@ WAY_TO: dict[OrderState, list[OrderState]] = {
     S.UNKNOWN: [S.QUOTED, S.SENDING, S.UNKNOWN],
     S.FILLED: [S.QUOTED, S.SENDING, S.OPEN, S.FILLED],
     S.REFUSED: [S.QUOTED, S.SENDING, S.REFUSED],
+    S.PARTLY_FILLED: [S.QUOTED, S.SENDING, S.PARTLY_FILLED],
+    S.CANCELLING: [S.QUOTED, S.SENDING, S.OPEN, S.CANCELLING],
+    S.CANCELLED: [S.QUOTED, S.SENDING, S.OPEN, S.CANCELLING, S.CANCELLED],
+    S.LAPSED: [S.QUOTED, S.SENDING, S.OPEN, S.LAPSED],
     **{
         state: [S.QUOTED, S.SENDING, S.OPEN, S.FILLED, state]
         for state in (S.WON, S.LOST, S.HALF_WON, S.HALF_LOST, S.PUSHED, S.VOID)
@@ -113,11 +119,15 @@ class LedgerContract:
         self, ledger: Ledger, state: OrderState
     ) -> None:
         await put_in(ledger, state)
+        if state in STOPPED:
+            await ledger.orders.amend(
+                "i1", OrderChanges(fills=one_fill(100)), at=NOW, cause="late", worker="t"
+            )
         with pytest.raises(SelectionOpenError) as caught:
             await ledger.orders.create(an_intent("i2", event=an_event("Team i1")), worker="w")
         assert caught.value.intent_id == "i1"
 
-    @pytest.mark.parametrize("state", sorted(FINAL))
+    @pytest.mark.parametrize("state", sorted(FINAL | STOPPED))
     async def test_a_selection_is_free_again_when_its_bet_is_final(
         self, ledger: Ledger, state: OrderState
     ) -> None:
@@ -154,9 +164,7 @@ class LedgerContract:
 
     async def test_what_a_step_learns_is_kept_and_never_unlearned(self, ledger: Ledger) -> None:
         await put_in(ledger, S.OPEN)
-        changes = OrderChanges(
-            placed_stake_minor=700, odds="2.105", book="PIN", ticket_id="610", score_at_bet=(1, 0)
-        )
+        changes = OrderChanges(fills=one_fill(700, "2.105", "PIN", "610"), score_at_bet=(1, 0))
         await ledger.orders.transition(
             "i1", S.FILLED, at=NOW, cause="venue", worker="t", changes=changes
         )
@@ -184,7 +192,7 @@ class LedgerContract:
         await put_in(ledger, S.WON)
         with pytest.raises(IllegalTransitionError):
             await ledger.orders.amend(
-                "i1", OrderChanges(placed_stake_minor=1), at=NOW, cause="c", worker="t"
+                "i1", OrderChanges(fills=one_fill(1)), at=NOW, cause="c", worker="t"
             )
 
     async def test_a_takeover_ends_what_was_never_sent_and_doubts_what_may_have_been(
@@ -196,7 +204,7 @@ class LedgerContract:
         assert {bet.intent.intent_id for bet in found.skipped} == {"INTENDED", "QUOTED"}
         assert [bet.intent.intent_id for bet in found.unknown] == ["SENDING"]
         assert (await ledger.orders.get("SENDING")).state is S.UNKNOWN
-        assert (await ledger.orders.get("PENDING")).state is S.OPEN
+        assert (await ledger.orders.get("OPEN")).state is S.OPEN
         assert (await ledger.orders.trail("QUOTED"))[-1].cause == "router_died"
 
     async def test_an_owner_that_was_replaced_can_neither_create_nor_send(
@@ -249,7 +257,13 @@ class LedgerContract:
         for state in OrderState:
             await put_in(ledger, state, state.value)
         found = await ledger.orders.open_orders(DRY)
+        assert {bet.state for bet in found} == NOT_FINAL - STOPPED
+        fills = OrderChanges(fills=one_fill(100))
+        for name in sorted(STOPPED):
+            await ledger.orders.amend(name, fills, at=NOW, cause="late", worker="t")
+        found = await ledger.orders.open_orders(DRY)
         assert {bet.state for bet in found} == NOT_FINAL
+        assert not any(bet.is_final for bet in found)
         assert await ledger.orders.open_orders(ExecutionMode.LIVE) == []
 
     async def test_accounts_of_one_mode_have_sums_of_their_own(self, ledger: Ledger) -> None:
@@ -262,9 +276,9 @@ class LedgerContract:
         )
         day = ledger.day_of(NOW)
         for account, states, profit, open_ in (
-            (ACCOUNT, {"RUNNING": 1}, 0, 1000),
+            (ACCOUNT, {"FILLED": 1}, 0, 1000),
             (other, {"LOST": 1}, -300, 0),
-            (None, {"RUNNING": 1, "LOST": 1}, -300, 1000),
+            (None, {"FILLED": 1, "LOST": 1}, -300, 1000),
         ):
             figures = await ledger.figures(DRY, account, day, clv_since=NOW)
             assert (figures.states, figures.profit_minor) == (states, profit)
@@ -287,7 +301,7 @@ class LedgerContract:
         assert await ledger.integrity() == []
 
     async def test_a_payload_of_any_text_survives(self, ledger: Ledger) -> None:
-        text = "Ångström 1–0 \u202e🙂 '; DROP TABLE bets; --"
+        text = "Ångström 1–0 \u202e🙂 '; DROP TABLE orders; --"
         intent = msgspec.structs.replace(an_intent(), home=text, league=text)
         await ledger.orders.create(intent, worker="w")
         assert (await ledger.orders.get("i1")).intent.home == text

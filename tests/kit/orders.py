@@ -41,6 +41,13 @@ def fill(name: str, size: int, price: str = "2") -> Filled:
     return Filled(Fill(name, price, Decimal(price), size, AT))
 
 
+def one_fill(
+    size_minor: int, odds: str = "2.1", book: str = "IBC", name: str = "T1"
+) -> tuple[Fill, ...]:
+    """Return a bookmaker's ticket as the only fill of a bet."""
+    return (Fill(name, odds, Decimal(odds), size_minor, AT, book),)
+
+
 def after(*events: OrderEvent, stake: int = 10, side: Side = Side.BACK) -> Order:
     order = fresh(an_order_intent("r", stake, side))
     for event in events:

@@ -1,8 +1,9 @@
-"""Column types that keep values exact: times as whole microseconds, JSON as text."""
+"""Column types that keep values exact: times as microseconds, decimals and JSON as text."""
 
 import base64
 import zlib
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -44,6 +45,19 @@ class UtcTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         return None if value is None else from_us(value)
+
+
+class DecimalText(TypeDecorator[Decimal]):
+    """A decimal as its exact text."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> str | None:
+        return None if value is None else str(value)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Decimal | None:
+        return None if value is None else Decimal(value)
 
 
 class JsonText(TypeDecorator[Any]):

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from keter.domain.trading import ExecutionMode
 from keter.ledger.errors import FencedError
-from keter.ledger.schema import fences
+from keter.ledger.order_schema import fences
 
 
 def _resource(account: str, mode: ExecutionMode) -> str:

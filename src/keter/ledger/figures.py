@@ -16,10 +16,10 @@ from keter.domain.exposure import DayRisk
 from keter.domain.order_states import ANSWERED, SETTLED, OrderState
 from keter.domain.trading import ExecutionMode
 from keter.ledger.order_queries import MAYBE_AT_VENUE, entries_of, orders_of
-from keter.ledger.schema import OPEN_NOW, bets, transitions
+from keter.ledger.order_schema import OPEN_NOW, orders, transitions
 from keter.ledger.statements import unindexed
 from keter.ledger.sums import at_risk, read_day_risk
-from keter.ledger.totals import read_bet_totals
+from keter.ledger.totals import read_order_totals
 
 LAST_PLACEMENTS = 20
 # States of a placement that the venue has answered or that ended in doubt; SENDING is too early.
@@ -72,11 +72,11 @@ def read_figures(
     Raises ValueError if ``day`` is not an ISO date.
     """
     ours = orders_of(mode, account)
-    found = read_bet_totals(connection, mode, account)
+    found = read_order_totals(connection, mode, account)
     states: Counter[str] = Counter()
     for one in found:
         states[one.state] += one.number
-    at_venue = select(at_risk()).where(ours, OPEN_NOW, bets.c.state.in_(sorted(MAYBE_AT_VENUE)))
+    at_venue = select(at_risk()).where(ours, OPEN_NOW, orders.c.state.in_(sorted(MAYBE_AT_VENUE)))
     placements = _newest_placements(connection, ours)
     line = closing if closing is not None else read_closing(connection, mode, account, clv_since)
     return Figures(
@@ -93,8 +93,8 @@ def read_figures(
 
 
 def _unknown_since(connection: Connection, ours: ColumnElement[bool]) -> datetime | None:
-    unknown = select(bets.c.intent_id).where(
-        ours, OPEN_NOW, bets.c.state == OrderState.UNKNOWN.value
+    unknown = select(orders.c.intent_id).where(
+        ours, OPEN_NOW, orders.c.state == OrderState.UNKNOWN.value
     )
     entries = connection.execute(entries_of(transitions.c.intent_id.in_(unknown)))
     return min((row.at for row in entries), default=None)
@@ -102,8 +102,8 @@ def _unknown_since(connection: Connection, ours: ColumnElement[bool]) -> datetim
 
 def _newest_placements(connection: Connection, ours: ColumnElement[bool]) -> list[str]:
     """Return the states of our newest answered placements."""
-    newest = select(bets.c.state).where(ours, unindexed(bets.c.state).in_(sorted(ANSWERED)))
-    newest = newest.order_by(bets.c.created_at.desc()).limit(LAST_PLACEMENTS)
+    newest = select(orders.c.state).where(ours, unindexed(orders.c.state).in_(sorted(ANSWERED)))
+    newest = newest.order_by(orders.c.created_at.desc()).limit(LAST_PLACEMENTS)
     return list(connection.execute(newest).scalars())
 
 
@@ -114,11 +114,11 @@ def read_closing(
 
     It reads every one of these bets, so it is not for every scrape.
     """
-    settled = select(bets.c.odds, bets.c.closing_fair_odds).where(
+    settled = select(orders.c.odds, orders.c.closing_fair_odds).where(
         orders_of(mode, account),
-        bets.c.settled_at >= since,
-        unindexed(bets.c.state).in_(sorted(SETTLED)),
-        bets.c.closing_fair_odds.is_not(None),
+        orders.c.settled_at >= since,
+        unindexed(orders.c.state).in_(sorted(SETTLED)),
+        orders.c.closing_fair_odds.is_not(None),
     )
     values = closing_values((odds, closing) for odds, closing in connection.execute(settled))
     return ClosingLine(len(values), sum(values) / len(values) if values else None)

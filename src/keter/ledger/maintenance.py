@@ -6,20 +6,25 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import Text, func, select, text, type_coerce
 from sqlalchemy.engine import Connection, Engine
 
 from keter.domain.order_states import SETTLED
 from keter.errors import UnavailableError, UsageError
 from keter.extras import missing
-from keter.ledger.columns import UtcTime
-from keter.ledger.schema import bets, transitions
+from keter.ledger.columns import DecimalText, UtcTime
+from keter.ledger.order_schema import fills, orders, transitions
 from keter.ledger.totals import wrong_totals
 from keter.plain import csv_lines
 from keter.system.private_files import claim, make_folder, open_private
 
 FORMATS = ("csv", "parquet")
-_COLUMNS = [column for column in bets.c if column.name != "signal"]
+# Decimals as the exact texts that they are.
+_COLUMNS = [
+    type_coerce(column, Text).label(column.name) if isinstance(column.type, DecimalText) else column
+    for column in orders.c
+    if column.name != "signal"
+]
 
 
 def backup(engine: Engine, path: Path) -> None:
@@ -57,7 +62,8 @@ def _writing(path: Path) -> Iterator[None]:
 def integrity(engine: Engine) -> list[str]:
     """Return one sentence for each problem that the database's checks and ours find.
 
-    Ours are: each state is the last of its transitions, a settled bet has a profit, totals agree.
+    Ours are: each state is the last of its transitions, a settled order has a profit, fills and
+    totals agree.
     """
     with engine.connect() as connection, connection.begin():
         found = _sqlite_problems(connection) if engine.dialect.name == "sqlite" else []
@@ -65,6 +71,7 @@ def integrity(engine: Engine) -> list[str]:
             *found,
             *_trail_problems(connection),
             *_money_problems(connection),
+            *_fill_problems(connection),
             *wrong_totals(connection),
         ]
 
@@ -85,8 +92,8 @@ def _trail_problems(connection: Connection) -> list[str]:
         .subquery()
     )
     query = (
-        select(bets.c.intent_id, bets.c.state, transitions.c.target)
-        .join(last, last.c.intent_id == bets.c.intent_id, isouter=True)
+        select(orders.c.intent_id, orders.c.state, transitions.c.target)
+        .join(last, last.c.intent_id == orders.c.intent_id, isouter=True)
         .join(transitions, transitions.c.id == text("anon_1.last"), isouter=True)
     )
     wrong = [row for row in connection.execute(query) if row.state != row.target]
@@ -97,8 +104,8 @@ def _trail_problems(connection: Connection) -> list[str]:
 
 def _money_problems(connection: Connection) -> list[str]:
     settled = sorted(state.value for state in SETTLED)
-    query = select(bets.c.intent_id).where(
-        bets.c.state.in_(settled) & (bets.c.pnl_minor.is_(None) | bets.c.settled_at.is_(None))
+    query = select(orders.c.intent_id).where(
+        orders.c.state.in_(settled) & (orders.c.pnl_minor.is_(None) | orders.c.settled_at.is_(None))
     )
     return [
         f"settled intent {intent_id} has no profit or time"
@@ -106,8 +113,33 @@ def _money_problems(connection: Connection) -> list[str]:
     ]
 
 
+def _fill_problems(connection: Connection) -> list[str]:
+    """Compare what stands of each order with its fills, or the venue's totals where more."""
+    itemised = (
+        select(fills.c.intent_id, func.sum(fills.c.size_minor).label("size"))
+        .group_by(fills.c.intent_id)
+        .subquery()
+    )
+    query = select(
+        orders.c.intent_id,
+        orders.c.placed_stake_minor,
+        orders.c.matched_minor,
+        orders.c.voided_minor,
+        func.coalesce(itemised.c.size, 0).label("size"),
+    ).join(itemised, itemised.c.intent_id == orders.c.intent_id, isouter=True)
+    found = []
+    for row in connection.execute(query):
+        standing = max(int(row.size), row.matched_minor, row.voided_minor) - row.voided_minor
+        if row.placed_stake_minor != standing:
+            found.append(
+                f"intent {row.intent_id} holds {row.placed_stake_minor}, its fills come to"
+                f" {standing}"
+            )
+    return found
+
+
 def export(engine: Engine, path: Path, fmt: str) -> int:
-    """Write every bet as one row, oldest first, and return the number of rows.
+    """Write every order as one row, oldest first, and return the number of rows.
 
     Money stays in minor units. Times are ISO texts (CSV) or timestamps (Parquet).
 
@@ -118,7 +150,7 @@ def export(engine: Engine, path: Path, fmt: str) -> int:
         raise UsageError(f"unknown format {fmt!r}; choose {' or '.join(FORMATS)}")
     with engine.connect() as connection, connection.begin():
         found = connection.execute(
-            select(*_COLUMNS).order_by(bets.c.created_at, bets.c.intent_id)
+            select(*_COLUMNS).order_by(orders.c.created_at, orders.c.intent_id)
         ).all()
     with _writing(path):
         (_write_csv if fmt == "csv" else _write_parquet)(path, [tuple(row) for row in found])

@@ -120,7 +120,7 @@ def _sums(
 _PLAIN = tuple(
     name
     for name in PaperTicket.__struct_fields__
-    if name not in {"market", "side", "score_at_bet", "result"}
+    if name not in {"market", "outcome", "score_at_bet", "result"}
 )
 
 
@@ -129,7 +129,7 @@ def _values(ticket: PaperTicket) -> dict[str, Any]:
     return {
         **{name: getattr(ticket, name) for name in _PLAIN},
         "market_id": ticket.market.market_id,
-        "side": ticket.outcome.value,
+        "outcome": ticket.outcome.value,
         "score_home": score[0],
         "score_away": score[1],
         "result": None if ticket.result is None else ticket.result.value,

@@ -11,9 +11,8 @@ from keter.domain.order_states import OrderState
 from keter.domain.orders import Order
 from keter.domain.placements import PlacementFact
 from keter.domain.trading import ExecutionMode
-from keter.ledger import rows
-from keter.ledger.order_queries import orders_of
-from keter.ledger.schema import bets, transitions
+from keter.ledger.order_queries import orders_of, read_orders
+from keter.ledger.order_schema import orders, transitions
 
 # The steps that show when a placement was sent and when the book decided.
 _STEPS = (OrderState.SENDING, OrderState.FILLED, OrderState.REFUSED)
@@ -26,14 +25,14 @@ def read_placements(
 
     None means the bets of all accounts.
     """
-    chosen = orders_of(mode, account) & (bets.c.created_at >= since)
+    chosen = orders_of(mode, account) & (orders.c.created_at >= since)
     found = {
-        row.intent_id: rows.to_order(row)
-        for row in connection.execute(select(bets).where(chosen)).all()
+        order.intent.intent_id: order
+        for order in read_orders(connection, select(orders).where(chosen))
     }
     query = (
         select(transitions)
-        .join(bets, bets.c.intent_id == transitions.c.intent_id)
+        .join(orders, orders.c.intent_id == transitions.c.intent_id)
         .where(chosen, transitions.c.target.in_([state.value for state in _STEPS]))
         .order_by(transitions.c.id)
     )

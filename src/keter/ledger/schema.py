@@ -1,9 +1,6 @@
-"""The tables of the ledger.
+"""The tables of the ledger; those of orders are in ``keter.ledger.order_schema``.
 
 Money is an integer of minor units, times are microseconds, odds are the venue's own text.
-
-Constraints hold the promises. ``decision_id`` and ``reference`` are unique for ever. At most one
-open intent exists for each account, mode and selection.
 
 The migrations create these tables; a test compares the two.
 """
@@ -14,12 +11,8 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     FetchedValue,
-    Float,
-    ForeignKey,
     Index,
     Integer,
-    LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
@@ -27,140 +20,19 @@ from sqlalchemy import (
 )
 
 from keter.domain.accounts import LONGEST_ACCOUNT
-from keter.domain.order_states import NOT_FINAL, OrderState
 from keter.domain.tickets import TicketStatus
-from keter.domain.trading import ExecutionMode
 from keter.ledger.columns import JsonText, PackedJson, RowId, UtcTime
+from keter.ledger.order_schema import metadata
 from keter.ledger.statements import words, written_out
 
-REVISION = "0009"
+REVISION = "0010"
 
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-    }
-)
-
-
-OPEN_CONDITION = f"state IN ({words(NOT_FINAL)})"
 _OPEN_TICKET = [TicketStatus.PENDING, TicketStatus.RUNNING]
 TICKET_OPEN_CONDITION = f"status IN ({words(_OPEN_TICKET)})"
 WAITING_CONDITION = {
     "sqlite": "settled_at IS NULL AND refused = 0",
     "postgresql": "settled_at IS NULL AND NOT refused",
 }
-
-# An intent (never changed after its insert) and, from ``state`` on, what came of it.
-bets = Table(
-    "bets",
-    metadata,
-    Column("intent_id", String(40), primary_key=True),
-    Column("decision_id", String(64), nullable=False, unique=True),
-    Column("trace_id", String(64), nullable=False, index=True),
-    Column("account", String(LONGEST_ACCOUNT), nullable=False),
-    Column("mode", String(8), nullable=False),
-    Column("venue", String(32), nullable=False),
-    Column("venue_key", Text, nullable=False),
-    Column("event_uid", Text, nullable=False, index=True),
-    Column("league", Text, nullable=False),
-    Column("home", Text, nullable=False),
-    Column("away", Text, nullable=False),
-    Column("kickoff", UtcTime, nullable=False),
-    Column("market_id", String(64), nullable=False),
-    Column("side", String(8), nullable=False),
-    Column("selection_id", String(64), nullable=False),
-    Column("stake_minor", BigInteger, nullable=False),
-    Column("asked_odds", Text, nullable=False),
-    Column("fair_odds", Float, nullable=False),
-    Column("ev_pct", Float, nullable=False),
-    Column("asked_book", Text, nullable=False),
-    Column("reference", String(40), nullable=False, unique=True),
-    Column("fence", BigInteger, nullable=False),
-    Column("created_at", UtcTime, nullable=False),
-    Column("signal", LargeBinary, nullable=False),
-    Column("state", String(16), nullable=False),
-    Column("updated_at", UtcTime, nullable=False),
-    Column("placed_stake_minor", BigInteger, nullable=False),
-    Column("odds", Text),
-    Column("book", Text),
-    Column("ticket_id", Text),
-    Column("pnl_minor", BigInteger),
-    Column("reason", Text),
-    Column("score_home", Integer),
-    Column("score_away", Integer),
-    Column("settled_at", UtcTime),
-    Column("closing_fair_odds", Float),
-    CheckConstraint("stake_minor > 0", name="stake_positive"),
-    CheckConstraint("placed_stake_minor >= 0", name="placed_not_negative"),
-    CheckConstraint(f"state IN ({words(OrderState)})", name="state_known"),
-    CheckConstraint(f"mode IN ({words(ExecutionMode)})", name="mode_known"),
-    Index("ix_bets_mode_account_state_created_at", "mode", "account", "state", "created_at"),
-    Index("ix_bets_mode_account_created_at", "mode", "account", "created_at"),
-    Index("ix_bets_mode_account_settled_at", "mode", "account", "settled_at"),
-)
-Index(
-    "ix_bets_open",
-    bets.c.mode,
-    bets.c.account,
-    bets.c.created_at,
-    sqlite_where=text(OPEN_CONDITION),
-    postgresql_where=text(OPEN_CONDITION),
-)
-Index(
-    "uq_bets_open_selection",
-    bets.c.account,
-    bets.c.mode,
-    bets.c.event_uid,
-    bets.c.selection_id,
-    unique=True,
-    sqlite_where=text(OPEN_CONDITION),
-    postgresql_where=text(OPEN_CONDITION),
-)
-
-OPEN_NOW = written_out(bets.c.state, NOT_FINAL)
-
-# Every step of a bet's life. A row with equal source and target is a correction without a step.
-transitions = Table(
-    "transitions",
-    metadata,
-    Column("id", RowId, primary_key=True, autoincrement=True),
-    Column("intent_id", String(40), ForeignKey("bets.intent_id"), nullable=False, index=True),
-    Column("source", String(16)),
-    Column("target", String(16), nullable=False),
-    Column("at", UtcTime, nullable=False),
-    Column("cause", Text, nullable=False),
-    Column("worker", String(96), nullable=False),
-    Column("evidence", JsonText, nullable=False),
-)
-
-# The newest fencing number of each account and mode. Only its owner may create and send intents.
-fences = Table(
-    "fences",
-    metadata,
-    Column("resource", String(LONGEST_ACCOUNT + 16), primary_key=True),
-    Column("fence", BigInteger, nullable=False),
-    Column("worker", String(96), nullable=False),
-    Column("at", UtcTime, nullable=False),
-)
-
-# The venue's result of a bet beside our own; a regrade adds a row.
-settlements = Table(
-    "settlements",
-    metadata,
-    Column("id", RowId, primary_key=True, autoincrement=True),
-    Column("intent_id", String(40), ForeignKey("bets.intent_id"), nullable=False, index=True),
-    Column("at", UtcTime, nullable=False),
-    Column("venue_state", String(16), nullable=False),
-    Column("venue_pnl_minor", BigInteger, nullable=False),
-    Column("own_state", String(16)),
-    Column("own_pnl_minor", BigInteger),
-    Column("agrees", Boolean),
-    Column("evidence", JsonText, nullable=False),
-)
 
 decisions = Table(
     "decisions",
@@ -300,7 +172,7 @@ paper_tickets = Table(
     Column("away", Text, nullable=False),
     Column("kickoff", UtcTime, nullable=False),
     Column("market_id", String(64), nullable=False),
-    Column("side", String(8), nullable=False),
+    Column("outcome", String(8), nullable=False),
     Column("score_home", Integer),
     Column("score_away", Integer),
     Column("placed_at", UtcTime, nullable=False),
@@ -331,9 +203,9 @@ Index(
     postgresql_where=text("settled_at IS NOT NULL"),
 )
 
-# Sums over all bets and paper tickets, so that no query has to read them all. Triggers keep them,
-# whichever program writes. ``book`` is "bets" or "paper", ``owner`` a mode with its account or an
-# account. The rows of a group are added up: see the module ``totals``.
+# Sums over all orders and paper tickets, so that no query has to read all rows. Triggers keep
+# them, whichever program writes. ``book`` is "bets" (orders) or "paper". ``owner`` is a mode with
+# its account, or an account. The rows of a group are added up: see the module ``totals``.
 totals = Table(
     "totals",
     metadata,

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Row
 
 from keter.domain.order_states import OrderState
 from keter.ledger.database import Database
-from keter.ledger.schema import settlements
+from keter.ledger.order_schema import settlements
 
 
 class SettlementRow(msgspec.Struct, frozen=True):

@@ -1,4 +1,4 @@
-"""Totals over all bets and paper tickets.
+"""Totals over all orders and paper tickets.
 
 Triggers of the database write their rows. This module reads, folds and checks them.
 """
@@ -10,19 +10,20 @@ from sqlalchemy import ColumnElement, delete, func, insert, literal, select
 from sqlalchemy.engine import Connection
 
 from keter.domain.trading import ExecutionMode
-from keter.ledger.schema import bets, paper_tickets, totals
+from keter.ledger.order_schema import orders
+from keter.ledger.schema import paper_tickets, totals
 
-BETS, PAPER = "bets", "paper"
+ORDERS, PAPER = "bets", "paper"  # the values of ``totals.book``
 FOLD_ROWS = 5000
 # No mode has a space, so the first one ends it, whatever the account is called.
 _GAP = " "
-_OWNER_OF_BET = bets.c.mode + _GAP + bets.c.account
+_OWNER_OF_ORDER = orders.c.mode + _GAP + orders.c.account
 
 
 class Total(msgspec.Struct, frozen=True):
     """The number and the profit of a group of bets or paper tickets.
 
-    ``book`` is BETS or PAPER. ``owner`` is that of ``owner_of`` for bets, the account for paper
+    ``book`` is ORDERS or PAPER. ``owner`` is that of ``owner_of`` for bets, the account for paper
     tickets. Paper tickets have an empty ``state``.
     """
 
@@ -38,14 +39,14 @@ def owner_of(mode: ExecutionMode, account: str) -> str:
     return f"{mode.value}{_GAP}{account}"
 
 
-def read_bet_totals(
+def read_order_totals(
     connection: Connection, mode: ExecutionMode, account: str | None
 ) -> list[Total]:
     """Return the totals of an account's bets by state; None means each account of the mode."""
     owner = totals.c.owner
     if account is None:
-        return _read(connection, BETS, owner.startswith(owner_of(mode, ""), autoescape=True))
-    return _read(connection, BETS, owner == owner_of(mode, account))
+        return _read(connection, ORDERS, owner.startswith(owner_of(mode, ""), autoescape=True))
+    return _read(connection, ORDERS, owner == owner_of(mode, account))
 
 
 def read_paper_totals(connection: Connection, account: str) -> list[Total]:
@@ -55,7 +56,7 @@ def read_paper_totals(connection: Connection, account: str) -> list[Total]:
 
 def read_owners(connection: Connection, mode: ExecutionMode) -> list[str]:
     """Return the accounts that have bets in this mode, sorted."""
-    found = read_bet_totals(connection, mode, None)
+    found = read_order_totals(connection, mode, None)
     return sorted({one.owner.partition(_GAP)[2] for one in found})
 
 
@@ -96,16 +97,16 @@ def fold(connection: Connection, limit: int = FOLD_ROWS) -> int:
 
 def wrong_totals(connection: Connection) -> Iterator[str]:
     """Yield a sentence for each total that differs from the sum of its bets or tickets."""
-    pnl = func.coalesce(func.sum(bets.c.pnl_minor), 0)
-    of_bets = select(literal(BETS), _OWNER_OF_BET, bets.c.state, func.count(), pnl).group_by(
-        bets.c.mode, bets.c.account, bets.c.state
-    )
+    pnl = func.coalesce(func.sum(orders.c.pnl_minor), 0)
+    of_orders = select(
+        literal(ORDERS), _OWNER_OF_ORDER, orders.c.state, func.count(), pnl
+    ).group_by(orders.c.mode, orders.c.account, orders.c.state)
     owner = paper_tickets.c.account
     paper_pnl = func.coalesce(func.sum(paper_tickets.c.pnl_minor), 0)
     of_paper = select(literal(PAPER), owner, literal(""), func.count(), paper_pnl).group_by(owner)
     counted = {
         (book, name, state): (int(number), int(sum_))
-        for query in (of_bets, of_paper)
+        for query in (of_orders, of_paper)
         for book, name, state, number, sum_ in connection.execute(query)
     }
     rows = totals.c

@@ -9,11 +9,12 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import insert, inspect, select, text
+from sqlalchemy import column, insert, inspect, select, table, text
 from sqlalchemy.engine import Connection
 
 from keter.clock import ManualClock
@@ -23,9 +24,10 @@ from keter.domain.trading import ExecutionMode
 from keter.errors import UsageError
 from keter.ledger import Ledger, LedgerUnavailableError, open_ledger, rows
 from keter.ledger.address import parse_url
+from keter.ledger.columns import to_us
 from keter.ledger.database import DURABLE, make_engine
 from keter.ledger.migrate import migrate
-from keter.ledger.schema import OPEN_NOW, bets
+from keter.ledger.order_schema import OPEN_NOW, orders
 from keter.ledger.totals import fold
 from keter.ledger.writing import LedgerTrouble, WriteProbe
 from keter.system.addresses import free_port
@@ -180,11 +182,17 @@ async def test_commands_that_are_there_keep_their_order(postgres: Postgres) -> N
 
 def write_bets(connection: Connection) -> None:
     """Write a lost bet of each of two accounts with the columns that the database has."""
-    there = {column["name"] for column in inspect(connection).get_columns("bets")}
+    there = {one["name"] for one in inspect(connection).get_columns("bets")}
+    bets = table("bets", *map(column, sorted(there)))
     for number, account in enumerate((ACCOUNT, OTHER), start=1):
         intent = an_intent(f"i{number}", account=account)
         bet = Order(intent, OrderState.LOST, NOW, pnl_minor=-100 * number, settled_at=NOW)
-        values = {name: value for name, value in rows.from_order(bet).items() if name in there}
+        written = rows.from_order(bet) | {"side": intent.outcome.value}
+        values = {
+            name: to_us(value) if isinstance(value, datetime) else value
+            for name, value in written.items()
+            if name in there
+        }
         connection.execute(insert(bets).values(values))
 
 
@@ -199,7 +207,7 @@ async def test_sums_by_mode_become_sums_by_account(postgres: Postgres) -> None:
     for account, profit in ((ACCOUNT, -100), (OTHER, -200)):
         await put_in(ledger, OrderState.FILLED, f"new-{account[-1]}", account=account)
         figures = await ledger.figures(ExecutionMode.DRY, account, TODAY, clv_since=NOW)
-        assert (figures.states, figures.profit_minor) == ({"LOST": 1, "RUNNING": 1}, profit)
+        assert (figures.states, figures.profit_minor) == ({"LOST": 1, "FILLED": 1}, profit)
     assert not [line for line in await ledger.integrity() if "total" in line]
     await ledger.aclose()
 
@@ -246,18 +254,16 @@ async def test_open_bets_and_totals_are_read_from_indexes_and_sums(postgres: Pos
     await put_in(ledger, OrderState.LOST, "old")
     await put_in(ledger, OrderState.FILLED, "open")
     columns = ", ".join(
-        column.name
-        for column in bets.c
-        if column.name not in {"intent_id", "decision_id", "reference"}
+        one.name for one in orders.c if one.name not in {"intent_id", "decision_id", "reference"}
     )
     many = (
-        f"INSERT INTO bets (intent_id, decision_id, reference, {columns}) "  # noqa: S608 - our own words
-        f"SELECT 'm' || n, 'd' || n, 'r' || n, {columns} FROM bets, generate_series(1, 5000) n"
+        f"INSERT INTO orders (intent_id, decision_id, reference, {columns}) "  # noqa: S608 - our own words
+        f"SELECT 'm' || n, 'd' || n, 'r' || n, {columns} FROM orders, generate_series(1, 5000) n"
         " WHERE intent_id = 'old'"
     )
     await ledger._database.write(lambda connection: connection.execute(text(many)))
-    await ledger._database.write(lambda connection: connection.execute(text("ANALYZE bets")))
-    query = select(bets).where(bets.c.mode == "DRY", OPEN_NOW).order_by(bets.c.created_at)
+    await ledger._database.write(lambda connection: connection.execute(text("ANALYZE orders")))
+    query = select(orders).where(orders.c.mode == "DRY", OPEN_NOW).order_by(orders.c.created_at)
 
     def plan(connection: Connection) -> str:
         words = query.compile(
@@ -265,12 +271,12 @@ async def test_open_bets_and_totals_are_read_from_indexes_and_sums(postgres: Pos
         )
         return "\n".join(row[0] for row in connection.execute(text(f"EXPLAIN {words}")))
 
-    assert "ix_bets_open" in await ledger._database.read(plan)
+    assert "ix_orders_open" in await ledger._database.read(plan)
     assert [bet.intent.intent_id for bet in await ledger.orders.open_orders(ExecutionMode.DRY)] == [
         "open"
     ]
     figures = await ledger.figures(ExecutionMode.DRY, ACCOUNT, TODAY, clv_since=NOW)
-    assert figures.states == {"LOST": 5001, "RUNNING": 1}
+    assert figures.states == {"LOST": 5001, "FILLED": 1}
     assert await ledger._database.write(lambda connection: fold(connection, 20_000)) > 5_000
     assert (
         await ledger.figures(ExecutionMode.DRY, ACCOUNT, TODAY, clv_since=NOW)
@@ -339,7 +345,7 @@ async def test_a_user_without_the_right_to_write_is_told_the_same_way(postgres: 
     assert await ledger.orders.open_orders(ExecutionMode.DRY) == []
     with pytest.raises(LedgerUnavailableError, match="permission denied"):
         await ledger.orders.create(an_intent(), worker="w")
-    postgres.run("DROP TABLE fences", "ALTER TABLE bets RENAME TO away", database="no_right")
+    postgres.run("DROP TABLE fences", "ALTER TABLE orders RENAME TO away", database="no_right")
     with pytest.raises(LedgerUnavailableError, match="does not exist"):
         await ledger.orders.open_orders(ExecutionMode.DRY)
     await ledger.aclose()
@@ -358,10 +364,10 @@ async def test_a_full_disk_and_a_lock_of_another_are_told_as_such(postgres: Post
     concerned.
     """
     url = postgres.new_database("full", template="migrated")
-    tables = ("alembic_version", "fences", "bets")
+    tables = ("alembic_version", "fences", "orders")
     triggers = [
-        f"CREATE TRIGGER no_room BEFORE INSERT OR UPDATE ON {table} EXECUTE FUNCTION no_room()"
-        for table in tables
+        f"CREATE TRIGGER no_room BEFORE INSERT OR UPDATE ON {name} EXECUTE FUNCTION no_room()"
+        for name in tables
     ]
     with postgres.holding("LOCK TABLE alembic_version", database="full"):
         assert await refusal(url) is LedgerTrouble.LOCKED

@@ -15,7 +15,7 @@ from keter.errors import ExitCode
 from keter.ledger import OrderChanges, open_ledger
 from tests.kit.execution import NOW
 from tests.kit.ledger_contract import put_in
-from tests.kit.orders import booked
+from tests.kit.orders import one_fill
 
 LIVE = ["--mode", "LIVE"]
 ALICE, BOB = "asianodds:alice", "asianodds:bob"
@@ -45,7 +45,7 @@ def filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             await step(
                 name, OrderState.SENDING, at=NOW, cause="sending", worker="w", evidence=asked
             )
-            placed = booked(1000, "2.2", "IBC")
+            placed = OrderChanges(fills=one_fill(1000, "2.2"))
             await step(name, OrderState.FILLED, at=NOW, cause="venue", worker="t", changes=placed)
             result = OrderChanges(pnl_minor=pnl_minor, settled_at=NOW)
             await step(name, state, at=NOW, cause="venue", worker="t", changes=result)

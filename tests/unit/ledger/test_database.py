@@ -67,7 +67,7 @@ async def test_the_database_itself_refuses_a_second_open_intent(
         pytest.raises(sqlite3.IntegrityError),
     ):
         connection.execute(
-            "UPDATE bets SET state = 'RUNNING', event_uid = ? WHERE intent_id = 'i2'",
+            "UPDATE orders SET state = 'FILLED', event_uid = ? WHERE intent_id = 'i2'",
             [an_event("Team i1").event_uid],
         )
     connection.close()

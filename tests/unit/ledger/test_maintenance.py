@@ -36,11 +36,11 @@ async def test_a_state_that_its_trail_does_not_explain_is_found(
     await put_in(ledger, OrderState.FILLED)
     assert await ledger.integrity() == []
     with sqlite3.connect(tmp_path / "ledger.db") as connection:
-        connection.execute("UPDATE bets SET state = 'WON'")
-        connection.execute("DELETE FROM bets WHERE intent_id = 'none'")
+        connection.execute("UPDATE orders SET state = 'WON'")
+        connection.execute("DELETE FROM orders WHERE intent_id = 'none'")
     connection.close()
     assert await ledger.integrity() == [
-        "intent i1 is WON but its trail ends at RUNNING",
+        "intent i1 is WON but its trail ends at FILLED",
         "settled intent i1 has no profit or time",
     ]
 
@@ -48,10 +48,10 @@ async def test_a_state_that_its_trail_does_not_explain_is_found(
 async def test_a_row_that_points_nowhere_is_found(ledger: Ledger, tmp_path: Path) -> None:
     await put_in(ledger, OrderState.FILLED)
     with sqlite3.connect(tmp_path / "ledger.db") as connection:
-        connection.execute("DELETE FROM bets")
+        connection.execute("DELETE FROM orders")
     connection.close()
     problems = await ledger.integrity()
-    assert problems and all("points to a missing row of bets" in problem for problem in problems)
+    assert problems and all("points to a missing row of orders" in problem for problem in problems)
 
 
 async def test_exports_hold_every_bet_with_exact_money(ledger: Ledger, tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ async def test_exports_hold_every_bet_with_exact_money(ledger: Ledger, tmp_path:
         rows = list(csv.DictReader(file))
     assert [(row["intent_id"], row["state"], row["pnl_minor"]) for row in rows] == [
         ("i1", "LOST", "-1000"),
-        ("i2", "PENDING", ""),
+        ("i2", "OPEN", ""),
     ]
     assert rows[0]["created_at"] == NOW.isoformat()
     table = pq.read_table(tmp_path / "bets.parquet").to_pylist()

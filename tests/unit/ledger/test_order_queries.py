@@ -15,16 +15,18 @@ from hypothesis import strategies as st
 from sqlalchemy import insert
 
 from keter.clock import ManualClock
-from keter.domain.order_states import NOT_FINAL, NOT_SENT, SETTLED, OrderState
+from keter.domain.order_states import NOT_SENT, SETTLED, OrderState
 from keter.domain.orders import Order
 from keter.domain.streaks import losing_streak
 from keter.domain.trading import ExecutionMode
 from keter.ledger import Ledger, OrderChanges, OrderFilter, open_ledger, rows
 from keter.ledger.order_queries import STAKED
-from keter.ledger.schema import bets as bets_table
+from keter.ledger.order_schema import ALWAYS_OPEN, STOPPED
+from keter.ledger.order_schema import orders as orders_table
 from keter.ledger.totals import fold
 from tests.kit.execution import NOW, an_event, an_intent
 from tests.kit.ledger_contract import put_in
+from tests.kit.orders import one_fill
 
 DRY, LIVE = ExecutionMode.DRY, ExecutionMode.LIVE
 S = OrderState
@@ -63,8 +65,7 @@ async def live_a_day(ledger: Ledger, account: str, *, won: int, lost: int, unkno
         bet = f"{name}{number}"
         await put_in(ledger, S.FILLED, bet, account=account, created_at=made, stake_minor=500)
         changes = OrderChanges(
-            placed_stake_minor=500,
-            odds="2.1",
+            fills=one_fill(500),
             pnl_minor=550 if number < won else -500,
             settled_at=NOW + (number + 1) * HOUR,
             closing_fair_odds=1.5 + won / 10,
@@ -151,9 +152,9 @@ class Sums:
         names = [bet.state.value for bet in bets]
         return cls(
             sum(bet.pnl_minor or 0 for bet in bets),
-            sum(bet.intent.stake_minor for bet in bets if bet.state in STAKED),
+            sum(bet.intent.stake_minor for bet in bets if bet.state in STAKED - STOPPED),
             losing_streak(bet.state for bet in settled),
-            sum(bet.state in NOT_FINAL - NOT_SENT for bet in bets),
+            sum(bet.state not in NOT_SENT and not bet.is_final for bet in bets),
             {name: names.count(name) for name in names},
         )
 
@@ -165,7 +166,7 @@ class Sums:
         assert figures.day == day
         assert summary.states == figures.states
         assert figures.profit_minor == summary.pnl_minor == day.pnl_minor
-        assert len(open_orders) == sum(figures.states.get(state, 0) for state in NOT_FINAL)
+        assert len(open_orders) == sum(figures.states.get(state, 0) for state in ALWAYS_OPEN)
         return cls(day.pnl_minor, day.staked_minor, day.streak, summary.open, figures.states)
 
 
@@ -211,7 +212,7 @@ def test_the_sums_of_an_account_are_those_of_its_own_bets(empty: Path, written: 
         try:
             values = [rows.from_order(bet) for bet in bets]
             if values:
-                await ledger._database.write(lambda c: c.execute(insert(bets_table), values))
+                await ledger._database.write(lambda c: c.execute(insert(orders_table), values))
             await ledger._database.write(fold)
             for mode in (DRY, LIVE):
                 of_mode = [bet for bet in bets if bet.intent.mode is mode]

@@ -16,12 +16,12 @@ from keter.domain.order_states import OrderState
 from keter.domain.trading import ExecutionMode
 from keter.ledger import Ledger, OrderChanges, open_ledger
 from keter.ledger.totals import (
-    BETS,
+    ORDERS,
     PAPER,
     Total,
     fold,
     owner_of,
-    read_bet_totals,
+    read_order_totals,
     read_paper_totals,
 )
 from tests.kit.execution import ACCOUNT, NOW
@@ -104,11 +104,11 @@ async def test_the_totals_follow_every_step_and_every_correction(ledger: Ledger)
     await ledger.orders.amend(
         "i1", OrderChanges(pnl_minor=500), at=NOW, cause="regrade", worker="t"
     )
-    found = await ledger._database.read(lambda c: read_bet_totals(c, DRY, ACCOUNT))
+    found = await ledger._database.read(lambda c: read_order_totals(c, DRY, ACCOUNT))
     owner = owner_of(DRY, ACCOUNT)
     assert sorted(found, key=lambda one: one.state) == [
-        Total(BETS, owner, "RUNNING", 1, 0),
-        Total(BETS, owner, "WON", 1, 500),
+        Total(ORDERS, owner, "FILLED", 1, 0),
+        Total(ORDERS, owner, "WON", 1, 500),
     ]
     assert await ledger.integrity() == []
 
@@ -118,10 +118,10 @@ async def test_a_total_that_its_rows_do_not_explain_is_found(
 ) -> None:
     await put_in(ledger, OrderState.FILLED)
     with sqlite3.connect(tmp_path / "ledger.db") as file:
-        file.execute("UPDATE totals SET number = 7 WHERE state = 'RUNNING'")
+        file.execute("UPDATE totals SET number = 7 WHERE state = 'FILLED'")
     file.close()
     assert await ledger.integrity() == [
-        f"the total of bets DRY {ACCOUNT} RUNNING is (7, 0), its rows come to (1, 0)"
+        f"the total of bets DRY {ACCOUNT} FILLED is (7, 0), its rows come to (1, 0)"
     ]
 
 
@@ -137,7 +137,7 @@ async def test_folding_keeps_the_accounts_apart(ledger: Ledger, tmp_path: Path) 
     assert await ledger._database.write(fold) == 4
 
     async def of(mode: ExecutionMode, account: str | None) -> list[tuple[str, int, int]]:
-        found = await ledger._database.read(lambda c: read_bet_totals(c, mode, account))
+        found = await ledger._database.read(lambda c: read_order_totals(c, mode, account))
         return [(one.owner, one.number, one.pnl_minor) for one in found]
 
     first, second, live = owners
@@ -161,5 +161,5 @@ async def test_folding_keeps_the_sums(ledger: Ledger, tmp_path: Path) -> None:
     assert await ledger._database.read(lambda c: read_paper_totals(c, ACCOUNT)) == [
         Total(PAPER, ACCOUNT, "", 3, 6)
     ]
-    found = await ledger._database.read(lambda c: read_bet_totals(c, DRY, ACCOUNT))
+    found = await ledger._database.read(lambda c: read_order_totals(c, DRY, ACCOUNT))
     assert [one.number for one in found] == [1]

@@ -13,6 +13,7 @@ from keter.domain.trading import ExecutionMode
 from keter.ledger import Ledger, OrderChanges, open_ledger
 from tests.kit.execution import ACCOUNT, NOW, an_event, an_intent
 from tests.kit.ledger_contract import put_in
+from tests.kit.orders import one_fill
 
 DRY = ExecutionMode.DRY
 S = OrderState
@@ -55,7 +56,7 @@ async def test_the_day_sums_what_was_settled_and_staked_on_it(ledger: Ledger) ->
 
 async def test_the_stake_that_the_venue_booked_counts_once_it_is_known(ledger: Ledger) -> None:
     await put_in(ledger, S.OPEN, "i1")
-    changes = OrderChanges(placed_stake_minor=400)
+    changes = OrderChanges(fills=one_fill(400))
     await ledger.orders.transition(
         "i1", S.FILLED, at=NOW, cause="venue", worker="t", changes=changes
     )
@@ -112,7 +113,7 @@ async def test_the_strip_tells_open_and_unknown_money_apart(ledger: Ledger) -> N
     assert (strip.open, strip.outstanding_minor) == (2, 1300)
     assert (strip.unknown, strip.unknown_stake_minor) == (1, 300)
     assert (strip.settled, strip.won, strip.lost, strip.pnl_minor) == (2, 1, 1, 700)
-    assert strip.states == {"RUNNING": 1, "UNKNOWN": 1, "QUOTED": 1, "WON": 1, "HALF_LOST": 1}
+    assert strip.states == {"FILLED": 1, "UNKNOWN": 1, "QUOTED": 1, "WON": 1, "HALF_LOST": 1}
     assert await ledger.pnl_points(DRY, ACCOUNT, NOW) == [(NOW, -500), (NOW, 1200)]
 
 

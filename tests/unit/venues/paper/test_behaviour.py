@@ -24,7 +24,7 @@ from keter.settings import load_settings
 from keter.venues.paper.behaviour import LEAST_PLACEMENTS, behaviour, learned
 from keter.venues.paper.settings import PaperSettings
 from tests.kit.execution import NOW, an_event, an_intent
-from tests.kit.orders import booked
+from tests.kit.orders import one_fill
 
 LONG_AGO = NOW - timedelta(days=30)
 
@@ -65,7 +65,7 @@ async def placed(
     if refused:
         await step(name, OrderState.REFUSED, at=later, cause=cause, worker="w")
         return
-    changes = booked(1000, odds, book)
+    changes = OrderChanges(fills=one_fill(1000, odds, book))
     await step(name, OrderState.FILLED, at=later, cause="accepted", worker="w", changes=changes)
 
 

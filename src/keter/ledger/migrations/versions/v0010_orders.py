@@ -96,15 +96,17 @@ def _add_columns() -> None:
 def _postgres_constraints() -> None:
     op.execute("ALTER TABLE orders DROP CONSTRAINT ck_bets_state_known")
     op.create_check_constraint("ck_orders_state_known", "orders", f"state IN ({_NEW_STATES})")
+    # Revision 0007 named it so.
+    names = {"mode_known": "ck_orders_mode_known"}
     for name in (
         "pk_{}",
         "uq_{}_decision_id",
         "uq_{}_reference",
-        "ck_{}_mode_known",
         "ck_{}_placed_not_negative",
         "ck_{}_stake_positive",
     ):
-        old, new = name.format("bets"), name.format("orders")
+        names[name.format("bets")] = name.format("orders")
+    for old, new in names.items():
         op.execute(f"ALTER TABLE orders RENAME CONSTRAINT {old} TO {new}")
 
 

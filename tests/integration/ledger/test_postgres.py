@@ -38,6 +38,7 @@ from tests.kit.ledger_contract import (
     put_in,
     write_old_commands,
 )
+from tests.kit.recording_contract import RecordingContract
 
 pytestmark = pytest.mark.slow
 TODAY = "2026-02-21"
@@ -169,6 +170,10 @@ async def ledger(postgres: Postgres, request: pytest.FixtureRequest) -> AsyncIte
 
 
 class TestOnPostgres(LedgerContract):
+    """Nothing but PostgreSQL differs from the contract."""
+
+
+class TestRecordingOnPostgres(RecordingContract):
     """Nothing but PostgreSQL differs from the contract."""
 
 

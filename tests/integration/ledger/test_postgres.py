@@ -14,6 +14,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
 from sqlalchemy import column, insert, inspect, select, table, text
 from sqlalchemy.engine import Connection
 
@@ -28,6 +30,7 @@ from keter.ledger.columns import to_us
 from keter.ledger.database import DURABLE, make_engine
 from keter.ledger.migrate import migrate
 from keter.ledger.order_schema import OPEN_NOW, orders
+from keter.ledger.schema import metadata
 from keter.ledger.totals import fold
 from keter.ledger.writing import LedgerTrouble, WriteProbe
 from keter.system.addresses import free_port
@@ -37,6 +40,14 @@ from tests.kit.ledger_contract import (
     check_order_of_old_commands,
     put_in,
     write_old_commands,
+)
+from tests.kit.old_ledger import (
+    EVERY_KIND,
+    NEW_NAMES,
+    REVISION,
+    kept_totals,
+    money,
+    write_old,
 )
 from tests.kit.recording_contract import RecordingContract
 
@@ -214,6 +225,31 @@ async def test_sums_by_mode_become_sums_by_account(postgres: Postgres) -> None:
         figures = await ledger.figures(ExecutionMode.DRY, account, TODAY, clv_since=NOW)
         assert (figures.states, figures.profit_minor) == ({"LOST": 1, "FILLED": 1}, profit)
     assert not [line for line in await ledger.integrity() if "total" in line]
+    await ledger.aclose()
+
+
+async def test_bets_become_orders_and_no_sum_changes(postgres: Postgres) -> None:
+    url = postgres.new_database("bets")
+    engine = make_engine(parse_url(url), read_only=False)
+    migrate(engine, REVISION)
+    with engine.connect().execution_options(work=DURABLE) as connection, connection.begin():
+        write_old(connection, EVERY_KIND)
+        before = money(connection, "bets"), kept_totals(connection)
+    migrate(engine)
+    with engine.connect() as connection, connection.begin():
+        assert (money(connection, "orders"), kept_totals(connection)) == before
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+        names = set(connection.execute(text("SELECT conname FROM pg_constraint")).scalars())
+        assert {f"ck_orders_{name}" for name in ("mode_known", "state_known")} <= names
+        assert not [name for name in names if "bets" in name]
+    engine.dispose()
+    ledger = await open_ledger(url, clock=ManualClock(NOW))
+    assert await ledger.integrity() == []
+    for number, bet in enumerate(EVERY_KIND):
+        order = await ledger.orders.get(f"i{number}")
+        assert order.state == NEW_NAMES.get(bet.state, bet.state)
+        assert order.standing_minor in {0, bet.placed_minor}
     await ledger.aclose()
 
 

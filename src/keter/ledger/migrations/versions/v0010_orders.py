@@ -58,6 +58,8 @@ def upgrade() -> None:
     _create_fills()
     _write_fills()
     _rename_states()
+    if postgres:
+        op.create_check_constraint("ck_orders_state_known", "orders", f"state IN ({_NEW_STATES})")
     _create_indexes()
     (_postgres_triggers if postgres else _sqlite_triggers)()
 
@@ -94,8 +96,8 @@ def _add_columns() -> None:
 
 
 def _postgres_constraints() -> None:
+    """Rename the constraints; that of the states is made anew once they have their new names."""
     op.execute("ALTER TABLE orders DROP CONSTRAINT ck_bets_state_known")
-    op.create_check_constraint("ck_orders_state_known", "orders", f"state IN ({_NEW_STATES})")
     # Revision 0007 named it so.
     names = {"mode_known": "ck_orders_mode_known"}
     for name in (

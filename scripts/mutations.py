@@ -60,7 +60,7 @@ RECONCILING = "tests/integration/test_reconciliation.py"
 BOOK = "tests/integration/test_bus_risk.py"
 QUEUES = "tests/integration/test_bus_queues.py"
 PLACING = "tests/unit/execution/test_placing.py"
-LEDGER = "tests/unit/ledger/test_bets.py"
+LEDGER = "tests/unit/ledger/test_orders.py"
 SPOILT_ENV = "tests/integration/test_stopping_without_settings.py"
 PAGE_COMMANDS = "src/keter/dashboard/commands.py"
 TEST_PAGE_COMMANDS = "tests/integration/dashboard/test_commands.py"
@@ -81,13 +81,14 @@ RECONCILER = "src/keter/execution/reconcile/reconciler.py"
 INSTANCES = "src/keter/supervision/instances.py"
 ROUTING = "src/keter/execution/placing.py"
 PLACEMENT_GATE = "src/keter/execution/placement_checks.py"
-BET_STEPS = "src/keter/ledger/bet_steps.py"
-BET_QUERIES = "src/keter/ledger/bet_queries.py"
+ORDER_STEPS = "src/keter/ledger/order_steps.py"
+ORDER_QUERIES = "src/keter/ledger/order_queries.py"
 CALLS = "src/keter/venues/asianodds/transport.py"
 CARE = "src/keter/processes/retention.py"
 KEEPING = "src/keter/risk/book_keeper.py"
 LUA = "src/keter/bus/lua"
 FIRST_SCHEMA = "src/keter/ledger/migrations/versions/v0001_first_schema.py"
+ORDERS_SCHEMA = "src/keter/ledger/migrations/versions/v0010_orders.py"
 
 INTENT = "        refusal = await self._commit(intent)\n"
 QUOTE_FIRST = "        await Quoting(self._venue, approved, self._limits).find()\n"
@@ -96,7 +97,7 @@ SENDING = (
 )
 CALL = '            return await self._timed("place_call", self._venue.place(order))\n'
 DENIED = "        if denied is None or denied.count < LEAST_DENIALS:\n            return False\n"
-OPEN_INDEX = '        ["account", "mode", "event_uid", "selection_id"],\n        unique=True,\n'
+OPEN_INDEX = '_partial("uq_orders_open_selection", held, _HOLDS_SELECTION, unique=True)'
 SECOND_LOOK = (
     "        verdict = await self._recheck(approved, lock)\n"
     "        if not verdict.accepted:\n"
@@ -148,8 +149,8 @@ MUTATIONS = (
         "takeover",
         ONCE,
         "a death while sending is a doubt",
-        BET_STEPS,
-        "    (BetState.SENDING, BetState.UNKNOWN),\n",
+        ORDER_STEPS,
+        "    (OrderState.SENDING, OrderState.UNKNOWN),\n",
         "",
         (LEDGER, LIFE),
     ),
@@ -175,7 +176,7 @@ MUTATIONS = (
         "unknown-age",
         GATE,
         "a correction does not restart the clock of a doubt",
-        BET_QUERIES,
+        ORDER_QUERIES,
         "    stepped = or_(transitions.c.source.is_(None), transitions.c.source !="
         " transitions.c.target)\n",
         "    stepped = transitions.c.id > 0\n",
@@ -239,9 +240,27 @@ MUTATIONS = (
         "unique-selection",
         ONCE,
         "one open intent per selection",
-        FIRST_SCHEMA,
+        ORDERS_SCHEMA,
         OPEN_INDEX,
         OPEN_INDEX.replace("True", "False"),
+        ("tests/unit/ledger/test_database.py",),
+    ),
+    Mutation(
+        "stale-order",
+        ONCE,
+        "nothing is written over an order that has changed",
+        ORDER_STEPS,
+        "    if stored != before:\n",
+        "    if stored.state is not before.state:\n",
+        (LEDGER,),
+    ),
+    Mutation(
+        "late-fill",
+        ONCE,
+        "a late fill finds room beside the order that stands there by now",
+        ORDERS_SCHEMA,
+        "    \"'UNKNOWN') AND ended_as IS NULL\"\n",
+        "    \"'UNKNOWN')\"\n",
         (LEDGER,),
     ),
     Mutation(
@@ -521,10 +540,10 @@ MUTATIONS = (
         "account-rows",
         GATE,
         "the ledger's sums of an account leave the bets of others out",
-        BET_QUERIES,
-        "return of_mode if account is None else and_(of_mode, bets.c.account == account)",
+        ORDER_QUERIES,
+        "return of_mode if account is None else and_(of_mode, orders.c.account == account)",
         "return of_mode",
-        ("tests/unit/ledger/test_bet_queries.py",),
+        ("tests/unit/ledger/test_order_queries.py",),
     ),
     Mutation(
         "demo-apart",
@@ -1357,10 +1376,10 @@ MUTATIONS = (
         "open-index",
         BOUNDED,
         "open bets are read from an index of their own",
-        BET_QUERIES,
-        "    query = select(bets).where(bets_of(mode, account), OPEN_NOW)\n",
-        "    query = select(bets).where(bets_of(mode, account),"
-        " bets.c.state.in_(state_names(OPEN)))\n",
+        ORDER_QUERIES,
+        "    query = select(orders).where(orders_of(mode, account), OPEN_NOW)\n",
+        "    query = select(orders).where(orders_of(mode, account),"
+        " orders.c.state.in_(state_names(NOT_FINAL)))\n",
         (QUESTIONS,),
     ),
     Mutation(

@@ -106,6 +106,7 @@ async def make_large_ledger(
         file.row_factory = sqlite3.Row
         file.execute("PRAGMA synchronous = OFF")
         _copy(file, "orders", _bets(file, bets, a_day, account))
+        _copy(file, "fills", _fills(file))
         _copy(file, "paper_tickets", _paper(bets, a_day, account))
         _copy(file, "foreign_tickets", _foreign(file, bets))
         _copy(file, "decisions", _decisions(bets, a_day))
@@ -149,9 +150,28 @@ def _bets(
             "updated_at": at + 7_200_000_000,
             "kickoff": at + 3_600_000_000,
             "settled_at": at + 7_200_000_000 if settled else None,
+            "placed_stake_minor": 1000 if settled else 0,
             "odds": "2.1" if settled else None,
+            "book": "IBC" if settled else None,
+            "ticket_id": f"T{number}" if settled else None,
             "pnl_minor": None if not settled else 1100 if state is OrderState.WON else -1000,
             "closing_fair_odds": 2.0 if settled else None,
+        }
+
+
+def _fills(file: sqlite3.Connection) -> Iterator[dict[str, Any]]:
+    """Yield the fill of every order that has one."""
+    placed = "SELECT * FROM orders WHERE placed_stake_minor > 0"
+    for order in file.execute(placed).fetchall():
+        yield {
+            "intent_id": order["intent_id"],
+            "fill_id": order["ticket_id"],
+            "position": 0,
+            "price_text": order["odds"],
+            "price": order["odds"],
+            "size_minor": order["placed_stake_minor"],
+            "at": order["created_at"],
+            "book": order["book"],
         }
 
 

@@ -9,7 +9,6 @@ from keter.domain.order_events import Accepted, Fill, Filled, OrderEvent, Sendin
 from keter.domain.order_life import apply
 from keter.domain.order_states import OrderState, Side
 from keter.domain.orders import Intent, Order
-from keter.ledger import OrderChanges
 from tests.kit.execution import an_intent
 
 AT = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -28,13 +27,6 @@ def an_order_intent(reference: str, stake_minor: int, side: Side) -> Intent:
 
 def fresh(intent: Intent) -> Order:
     return Order(intent, OrderState.INTENDED, intent.created_at)
-
-
-def booked(
-    stake_minor: int, odds: str, book: str = "IBC", *, name: str = "T1", at: datetime = AT
-) -> OrderChanges:
-    """Return what a bookmaker booked as one ticket."""
-    return OrderChanges(fills=(Fill(name, odds, Decimal(odds), stake_minor, at, book),))
 
 
 def fill(name: str, size: int, price: str = "2") -> Filled:

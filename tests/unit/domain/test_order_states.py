@@ -71,7 +71,7 @@ def test_every_order_can_come_to_an_end() -> None:
     while grown := {one for one in OrderState if TRANSITIONS[one] & reach} - reach:
         reach |= grown
     assert reach == set(OrderState)
-    assert FINAL | NOT_FINAL == set(OrderState)
+    assert set(OrderState) == FINAL | NOT_FINAL
     assert not FINAL & NOT_FINAL
 
 

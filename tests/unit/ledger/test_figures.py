@@ -9,10 +9,10 @@ import pytest
 
 from keter.dashboard.performance import settled_only, summarise
 from keter.dashboard.rules.betting import LAST_PLACEMENTS as LOOKED_AT
-from keter.domain.order_states import OrderState
+from keter.domain.order_states import ANSWERED, OrderState
 from keter.domain.trading import ExecutionMode
 from keter.ledger import Ledger, OrderFilter
-from keter.ledger.figures import ANSWERED, LAST_PLACEMENTS, closing_values
+from keter.ledger.figures import LAST_PLACEMENTS, closing_values
 from tests.kit.console_seed import ACCOUNT, seed_ledger
 from tests.kit.execution import NOW
 

@@ -95,7 +95,7 @@ def account_lines(facts: Sequence[Facts]) -> Iterator[str]:
         word = betting_word(one["state"], live=one["mode"] == "LIVE", armed=one["armed"])
         parts = [one["account"], one["mode"], word or "unknown"]
         if one["open_bets"] is not None:
-            parts.append(f"{one['open_orders']} open")
+            parts.append(f"{one['open_bets']} open")
         if one["pnl_today"] is not None:
             parts.append(f"PnL today {one['currency']} {one['pnl_today']}")
         yield f"  {'  '.join(parts)}"

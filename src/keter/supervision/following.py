@@ -35,7 +35,7 @@ def obstacle(settings: Settings, clock: Clock) -> str | None:
 def following_text(open_orders: int | None, why: str) -> str:
     """Return what Keter does without permission, as a sentence without its full stop.
 
-    ``open_bets`` is None where their number is not known.
+    ``open_orders`` is None where their number is not known.
     """
     if open_orders == 0:
         return f"nothing is bet and nothing is left to follow: {why}"

@@ -130,8 +130,8 @@ def record(
 ) -> Order:
     """Write ``after`` over ``before``; the step's time is that of ``after``.
 
-    Raises NotInLedgerError, FencedError if ``fence`` is old, and IllegalTransitionError if the
-    ledger holds another order than ``before``, the step is not legal, or a fill would be lost.
+    Raises NotInLedgerError, and FencedError if ``fence`` is old. Raises IllegalTransitionError if
+    the ledger holds another order than ``before``, the step is not legal, or a fill would be lost.
     """
     stored = _locked(connection, step.intent_id)
     if fence is not None:

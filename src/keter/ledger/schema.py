@@ -21,11 +21,13 @@ from sqlalchemy import (
 
 from keter.domain.accounts import LONGEST_ACCOUNT
 from keter.domain.tickets import TicketStatus
+from keter.ledger import order_schema
 from keter.ledger.columns import JsonText, PackedJson, RowId, UtcTime
-from keter.ledger.order_schema import metadata
 from keter.ledger.statements import words, written_out
 
 REVISION = "0010"
+
+metadata = order_schema.metadata
 
 _OPEN_TICKET = [TicketStatus.PENDING, TicketStatus.RUNNING]
 TICKET_OPEN_CONDITION = f"status IN ({words(_OPEN_TICKET)})"

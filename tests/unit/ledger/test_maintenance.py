@@ -2,8 +2,10 @@
 
 import csv
 import sqlite3
+from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pyarrow.parquet as pq
 import pytest
 
@@ -14,6 +16,7 @@ from keter.errors import UnavailableError, UsageError
 from keter.ledger import Ledger, OrderChanges, open_ledger
 from tests.kit.execution import NOW, an_event, an_intent
 from tests.kit.ledger_contract import put_in
+from tests.kit.orders import one_fill
 
 
 async def test_a_copy_made_while_writing_is_a_whole_ledger(ledger: Ledger, tmp_path: Path) -> None:
@@ -43,6 +46,31 @@ async def test_a_state_that_its_trail_does_not_explain_is_found(
         "intent i1 is WON but its trail ends at FILLED",
         "settled intent i1 has no profit or time",
     ]
+
+
+async def test_a_stake_that_its_fills_do_not_explain_is_found(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    await put_in(ledger, OrderState.FILLED)
+    booked = OrderChanges(fills=one_fill(700))
+    await ledger.orders.amend("i1", booked, at=NOW, cause="venue", worker="t")
+    assert await ledger.integrity() == []
+    with sqlite3.connect(tmp_path / "ledger.db") as connection:
+        connection.execute("UPDATE fills SET size_minor = 699")
+    connection.close()
+    assert await ledger.integrity() == ["intent i1 holds 700, its fills come to 699"]
+
+
+async def test_an_exported_average_is_the_exact_text(ledger: Ledger, tmp_path: Path) -> None:
+    order = await ledger.orders.create(an_intent(), worker="w")
+    priced = msgspec.structs.replace(order, matched_average=Decimal("1.909090"))
+    await ledger.orders.record(order, priced, cause="c", worker="w")
+    for form in ("csv", "parquet"):
+        await ledger.export(tmp_path / f"bets.{form}", form)
+    with (tmp_path / "bets.csv").open(encoding="utf-8") as file:
+        (row,) = csv.DictReader(file)
+    (other,) = pq.read_table(tmp_path / "bets.parquet").to_pylist()
+    assert row["matched_average"] == other["matched_average"] == "1.909090"
 
 
 async def test_a_row_that_points_nowhere_is_found(ledger: Ledger, tmp_path: Path) -> None:

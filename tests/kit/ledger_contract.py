@@ -114,6 +114,14 @@ class LedgerContract:
         with pytest.raises(NotInLedgerError):
             await ledger.orders.get("i2")
 
+    async def test_a_decision_that_comes_again_while_its_bet_is_open_is_told_as_such(
+        self, ledger: Ledger
+    ) -> None:
+        await put_in(ledger, S.FILLED)
+        again = an_intent("i2", decision_id="d-i1", event=an_event("Team i1"))
+        with pytest.raises(DuplicateDecisionError):
+            await ledger.orders.create(again, worker="w")
+
     @pytest.mark.parametrize("state", sorted(NOT_FINAL))
     async def test_a_selection_with_an_open_intent_takes_no_second_one(
         self, ledger: Ledger, state: OrderState

@@ -53,7 +53,8 @@ class Orders:
             return await self._database.write(
                 lambda connection: order_steps.create(connection, intent, worker)
             )
-        except UnstorableRowError:
+        except (UnstorableRowError, SelectionOpenError):
+            # A decision that comes again holds its own selection; it is told as what it is.
             await self._explain(intent)
             raise
 

@@ -54,7 +54,7 @@ class Orders:
                 lambda connection: order_steps.create(connection, intent, worker)
             )
         except (UnstorableRowError, SelectionOpenError):
-            # A decision that comes again holds its own selection; it is told as what it is.
+            # A decision that comes again holds its own selection: the decision is looked for first.
             await self._explain(intent)
             raise
 

@@ -8,20 +8,17 @@ from typing import Any
 from scripts.vectors.lines import kind_of, market_of, model_of
 from scripts.vectors.registry import Inputs, category, given, number, numbers
 
-from keter.domain.market_kinds import Outcome
-from keter.domain.odds import convert, exact
+from keter.domain.commitments import Commitment
+from keter.domain.market_kinds import MarketKind, Outcome
+from keter.domain.markets import Market
+from keter.domain.odds import convert, exact, to_decimal
+from keter.domain.order_states import Side
+from keter.domain.positions import positions
+from keter.domain.settlement import result_halves, unit_profit
+from keter.domain.sports import FULL_TIME
+from keter.domain.sports_scores import Pair
 from keter.pricing import arbitrage as arb
 from keter.pricing import ladders, making, matched, staking
-from keter.pricing.exposure import (
-    Direction,
-    LineStake,
-    Position,
-    net_of_commission,
-    outcome_pnl,
-    score_pnl,
-    with_orders,
-    worst_case_loss,
-)
 from keter.pricing.joint import LineBet, kelly_joint
 from keter.pricing.staking import kelly
 from keter.pricing.value import Chances, effective_odds, expected_value
@@ -90,8 +87,12 @@ def _alike(bets: list[LineBet]) -> list[list[int]]:
     """Bets that settle alike at every score, by number: any split of their sum is as good."""
     groups: dict[tuple[Fraction, ...], list[int]] = {}
     for i, bet in enumerate(bets):
-        table = score_pnl([LineStake(bet.market, bet.outcome, bet.odds, 1)])
-        groups.setdefault(tuple(table.values()), []).append(i)
+        table = tuple(
+            unit_profit(result_halves(bet.market, bet.outcome, home, away), str(bet.odds))
+            for home in range(9)
+            for away in range(9)
+        )
+        groups.setdefault(table, []).append(i)
     return list(groups.values())
 
 
@@ -278,48 +279,95 @@ def check_spread(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str
     }
 
 
-def position(row: Inputs) -> Position:
+# Minor units of a vector's unit: amounts of the exposure model are whole, and rounded against us.
+UNITS = 10**12
+# A score of each outcome, by the number of outcomes that exclude each other.
+SCORES_OF: dict[int, tuple[tuple[Outcome, Pair], ...]] = {
+    2: ((Outcome.HOME, (1, 0)), (Outcome.AWAY, (0, 1))),
+    3: ((Outcome.HOME, (1, 0)), (Outcome.DRAW, (0, 0)), (Outcome.AWAY, (0, 1))),
+}
+KIND_OF = {2: MarketKind.MONEY_LINE, 3: MarketKind.ONE_X_TWO}
+
+
+def commitment(outcomes: list[str], row: Inputs, *, filled: bool) -> Commitment:
+    """Return a bet of a vector on the first market with as many outcomes.
+
+    A bet on all outcomes but one is one on the other side of the one that is left.
+    """
     selection = row["selection"] if isinstance(row["selection"], list) else [row["selection"]]
-    return Position(Direction(row["side"]), frozenset(selection), row["odds"], row["stake"])
+    if unknown := set(selection) - set(outcomes):
+        raise ValueError(f"no outcomes of this market: {sorted(unknown)}")
+    side, odds = Side(row["side"]), to_decimal(row["odds"], "decimal")
+    stake = exact(row["stake"])
+    if stake < 0:
+        raise ValueError(f"a stake cannot be negative: {row['stake']}")
+    if len(set(selection)) > 1:
+        (named,) = set(outcomes) - set(selection)
+        side = Side.LAY if side is Side.BACK else Side.BACK
+        stake, odds = stake * (odds - 1), 1 + 1 / (odds - 1)
+    else:
+        (named,) = set(selection)
+    market = Market(FULL_TIME, KIND_OF[len(outcomes)], None)
+    outcome = SCORES_OF[len(outcomes)][outcomes.index(named)][0]
+    return Commitment(market, outcome, round(stake * UNITS), str(odds), side=side, filled=filled)
+
+
+def profits(outcomes: list[str], held: list[Commitment]) -> dict[str, Fraction]:
+    """Return what is held wins or loses in each outcome."""
+    made = positions(held)
+    return {
+        name: Fraction(sum(position.at(score) for position in made), UNITS)
+        for name, (_, score) in zip(outcomes, SCORES_OF[len(outcomes)], strict=True)
+    }
+
+
+def loss(figures: Mapping[str, Fraction]) -> Fraction:
+    return max(Fraction(0), -min(figures.values()))
 
 
 @category("exposure")
 def check_exposure(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, Any]:
     outcomes, commission = inputs["outcomes"], given(inputs, "market_commission", 0)
-    gross = outcome_pnl(outcomes, map(position, given(inputs, "matched", [])))
-    orders = with_orders(outcomes, gross, map(position, given(inputs, "unmatched", [])))
+    matched = [commitment(outcomes, row, filled=True) for row in given(inputs, "matched", [])]
+    unmatched = [commitment(outcomes, row, filled=False) for row in given(inputs, "unmatched", [])]
+    gross = profits(outcomes, matched)
+    orders = profits(outcomes, [*matched, *unmatched])
+    taxed = [one._replace(commission=str(commission)) for one in matched]
     return {
         "gross": gross,
-        "net": net_of_commission(gross, commission),
-        "worst_case_loss": worst_case_loss(gross),
-        "worst_case_with_unmatched": worst_case_loss(orders),
+        "net": profits(outcomes, taxed),
+        "worst_case_loss": loss(gross),
+        "worst_case_with_unmatched": loss(orders),
         "with_unmatched": orders,
     }
 
 
 @category("exposure_score_grid")
 def check_grid(inputs: Inputs, expected: Any, tolerance: float) -> Mapping[str, Any]:
-    bets = [
-        LineStake(
+    held = [
+        Commitment(
             *market_of(kind_of(b), b["side"], b.get("line")),
-            b["odds"],
-            b["stake"],
-            tuple(given(b, "score_at_bet", (0, 0))),
+            round(exact(b["stake"]) * UNITS),
+            str(b["odds"]),
+            filled=True,
+            start=tuple(given(b, "score_at_bet", (0, 0))),
         )
         for b in inputs["bets"]
     ]
-    scores = [
+    named = [
         tuple(map(int, found.groups()))
         for key in expected
         if (found := re.fullmatch(r"pnl_(\d+)-(\d+)", key))
     ]
-    pnl = score_pnl(bets, max([9, *[goals + 1 for score in scores for goals in score]]))
-    grid: dict[str, Fraction] = {
-        f"pnl_{home}-{away}": profit for (home, away), profit in pnl.items()
+    goals = range(max([9, *[one + 1 for score in named for one in score]]))
+    made = positions(held)
+    pnl = {
+        f"pnl_{home}-{away}": Fraction(sum(one.at((home, away)) for one in made), UNITS)
+        for home in goals
+        for away in goals
     }
-    worst, best = min(pnl.values()), max(pnl.values())
-    return grid | {
-        "worst_pnl": worst,
-        "best_pnl": best,
-        "worst_case_loss": max(Fraction(0), -worst),
+    return pnl | {
+        "worst_pnl": min(pnl.values()),
+        "best_pnl": max(pnl.values()),
+        "worst_case_loss": loss(pnl),
     }

@@ -3,14 +3,15 @@
 Pure.
 """
 
-from decimal import Decimal
+import re
+from decimal import Decimal, DecimalException
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from keter.domain.money import to_minor
-from keter.setting_kinds import YEAR_S, Group, Money, Percent, Seconds
+from keter.setting_kinds import YEAR_S, Group, Money, Percent, Seconds, Words
 
 
 class StakeSettings(Group):
@@ -46,14 +47,17 @@ class RiskSettings(Group):
     """Limits. LIVE asks for each amount to be set explicitly."""
 
     max_stake: Money = Field(
-        Decimal(50), description="Hard cap of one stake, whatever the rule says."
+        Decimal(50),
+        description="Hard cap of one stake, whatever the rule says; of a lay, of its liability.",
     )
     max_exposure_event: Money = Field(Decimal(100), description="Largest loss one event may cause.")
     max_exposure_league: Money = Field(
-        Decimal(500), description="Largest open stake in one league."
+        Decimal(500), description="Largest sum of what the events of one league may lose."
     )
     max_exposure_day: Money = Field(Decimal(1000), description="Largest stake of one betting day.")
-    max_exposure_total: Money = Field(Decimal(1000), description="Largest open stake in all.")
+    max_exposure_total: Money = Field(
+        Decimal(1000), description="Largest sum of what all events may lose."
+    )
     daily_loss_limit_units: Annotated[float, Field(gt=0)] = Field(
         14, description="Settled loss of a day, in units of FIXED_STAKE, that stops betting."
     )
@@ -84,6 +88,71 @@ class RiskSettings(Group):
     reservation_ttl_s: Annotated[float, Field(ge=5, le=YEAR_S)] = Field(
         120, description="How long an approval holds its exposure before a bet."
     )
+
+
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_RATES_SUCH_AS = "must be currencies with their rates, such as USD=0.92,GBP=1.17"
+
+
+class CommonRiskSettings(Group):
+    """Caps on all accounts together, beside each account's own. 0 sets none."""
+
+    common_max_exposure_event: Money = Field(
+        Decimal(0), description="Largest loss one event may cause on all accounts together."
+    )
+    common_max_exposure_league: Money = Field(
+        Decimal(0),
+        description="Largest sum of what the events of one league may lose on all accounts.",
+    )
+    common_max_exposure_total: Money = Field(
+        Decimal(0), description="Largest sum of what all events may lose on all accounts."
+    )
+    risk_currency: str = Field(
+        "EUR", pattern="^[A-Z]{3}$", description="Currency of the common caps."
+    )
+    currency_rates: Words = Field(
+        (),
+        description=(
+            "Fixed price in RISK_CURRENCY of one unit of each other currency, such as"
+            " USD=0.92,GBP=1.17."
+        ),
+    )
+
+    @field_validator("currency_rates")
+    @classmethod
+    def _are_rates(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        names = [_rate(word)[0] for word in value]
+        if len(set(names)) < len(names):
+            raise ValueError("names a currency twice")
+        return value
+
+    @property
+    def has_cap(self) -> bool:
+        """Whether any common cap is set."""
+        return bool(
+            self.common_max_exposure_event
+            or self.common_max_exposure_league
+            or self.common_max_exposure_total
+        )
+
+    def rate_of(self, currency: str) -> Decimal | None:
+        """Return the price of one unit of a currency in RISK_CURRENCY, None if it is not set."""
+        if currency == self.risk_currency:
+            return Decimal(1)
+        return dict(_rate(word) for word in self.currency_rates).get(currency)
+
+
+def _rate(word: str) -> tuple[str, Decimal]:
+    """Return the currency and the rate of ``USD=0.92``. Raises ValueError for other words."""
+    currency, _, text = word.partition("=")
+    try:
+        rate = Decimal(text)
+    except DecimalException as e:
+        raise ValueError(_RATES_SUCH_AS) from e
+    # Beyond these bounds it is a slip: no currency costs a millionth, or a million, of another.
+    if not _CURRENCY.fullmatch(currency) or not Decimal("1e-6") <= rate <= Decimal("1e6"):
+        raise ValueError(_RATES_SUCH_AS)
+    return currency, rate
 
 
 LONG_ODDS = 3.0

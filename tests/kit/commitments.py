@@ -9,11 +9,13 @@ from keter.domain.commitments import Commitment
 from keter.domain.market_kinds import OUTCOMES, MarketKind, Outcome
 from keter.domain.markets import Market
 from keter.domain.order_states import Side
-from keter.domain.settlement import result_halves, settle, unit_profit
+from keter.domain.positions import positions
+from keter.domain.settlement import result_halves, unit_profit
 from keter.domain.sports import FULL_TIME, HALF_TIME
+from tests.kit.settling import settle
 
 FT, HT = FULL_TIME, HALF_TIME
-RESULT, WINNER = Market(FT, MarketKind.ONE_X_TWO), Market(FT, MarketKind.MONEY_LINE)
+RESULT, WINNER = Market(FT, MarketKind.ONE_X_TWO, None), Market(FT, MarketKind.MONEY_LINE, None)
 
 
 def total(goals: float, period: str = FT) -> Market:
@@ -24,22 +26,17 @@ def handicap(goals: float, period: str = FT) -> Market:
     return Market(period, MarketKind.ASIAN_HANDICAP, round(4 * goals))
 
 
-def commitment(
-    market: Market | None, outcome: Outcome | None, stake: int = 1000, **other: Any
-) -> Commitment:
-    labels = {
-        "event_uid": "e",
-        "league": "L",
-        "day": "2026-02-21",
-        "strategy": "value",
-        "account": "v:a",
-        "odds": "2.10",
-    }
-    return Commitment(market=market, outcome=outcome, stake_minor=stake, **(labels | other))
+def commitment(market: Market, outcome: Outcome, stake: int = 1000, **other: Any) -> Commitment:
+    return Commitment(market, outcome, stake, **({"odds": "2.10", "account": "v:a"} | other))
 
 
 def filled(market: Market, outcome: Outcome, stake: int = 1000, **other: Any) -> Commitment:
     return commitment(market, outcome, stake, filled=True, **other)
+
+
+def loss(*held: Commitment) -> int:
+    """Return the worst case of commitments of one event."""
+    return sum(position.loss for position in positions(held))
 
 
 @st.composite
@@ -52,6 +49,7 @@ def commitments(
     handicaps: tuple[int, int] = (-22, 22),
     totals: tuple[int, int] = (1, 26),
     in_play: bool = False,
+    sport: str = "fb",
     **fixed: Any,
 ) -> Commitment:
     """Draw a commitment whose profits are whole minor units at every result."""
@@ -66,15 +64,16 @@ def commitments(
         if in_play
         else None,
     }
-    market = Market(draw(st.sampled_from(periods)), kind, line_q)
+    market = Market(draw(st.sampled_from(periods)), kind, line_q, sport)
     stake = 200 * draw(st.integers(1, 100))
     return commitment(market, draw(st.sampled_from(OUTCOMES[kind])), stake, **(drawn | fixed))
 
 
 def settled(one: Commitment, score: tuple[int, int]) -> int:
-    """Return the profit that settlement books at a score; a layer's is the backer's loss."""
-    assert one.market is not None
-    assert one.outcome is not None
+    """Return the profit that settlement books at a score of football.
+
+    A layer's is the backer's loss.
+    """
     booked = settle(
         one.market,
         one.outcome,
@@ -89,8 +88,6 @@ def settled(one: Commitment, score: tuple[int, int]) -> int:
 
 def exact_profit(one: Commitment, score: tuple[int, int]) -> Fraction:
     """Return the profit at a score, not rounded."""
-    assert one.market is not None
-    assert one.outcome is not None
     halves = result_halves(one.market, one.outcome, *score, start=one.start or (0, 0))
     profit = unit_profit(halves, one.odds) * one.stake_minor
     return profit if one.side is Side.BACK else -profit

@@ -1,10 +1,12 @@
-"""Completed scores of every sport, as hypothesis draws them."""
+"""Scores of every sport, as hypothesis draws them: completed ones, and some that were stopped."""
 
 from hypothesis import strategies as st
 
+from keter.domain.market_kinds import Outcome
 from keter.domain.sports_scores import (
     BaseballScore,
     BasketballScore,
+    Ending,
     FootballScore,
     HockeyScore,
     MatchScore,
@@ -60,4 +62,30 @@ SCORES: dict[str, st.SearchStrategy[MatchScore]] = {
     "bs": baseball_scores(),
     "bb": basketball_scores(),
     "ih": hockey_scores(),
+}
+
+
+@st.composite
+def baseball_called(draw: st.DrawFn) -> BaseballScore:
+    """Return a game that was called in any inning."""
+    innings = draw(st.integers(1, 8))
+    half = st.integers(0, 4)
+    away = tuple(draw(half) for _ in range(innings))
+    home = tuple(draw(half) for _ in range(innings - draw(st.integers(0, 1))))
+    finished = draw(st.booleans())
+    return BaseballScore(home, away, ending=Ending.STOPPED, last_half_finished=finished)
+
+
+@st.composite
+def tennis_given_up(draw: st.DrawFn) -> TennisScore:
+    """Return a match that a player gave up after one set."""
+    sets = draw(set_scores), draw(st.tuples(st.integers(0, 5), st.integers(0, 5)))
+    winner = draw(st.sampled_from([Outcome.HOME, Outcome.AWAY]))
+    return TennisScore(sets, best_of=5, ending=Ending.STOPPED, winner=winner)
+
+
+# The sports in which the markets of a match that was stopped do not all stand or fall together.
+STOPPED: dict[str, st.SearchStrategy[MatchScore]] = {
+    "te": tennis_given_up(),
+    "bs": baseball_called(),
 }

@@ -34,6 +34,7 @@ class Account(msgspec.Struct, frozen=True):
 
     * ``currency`` is that of all its amounts, such as ``EUR``.
     * ``commission`` is the venue's share of net winnings, from 0 to 1.
+    * ``rate`` is the fixed price of one unit of the currency in RISK_CURRENCY.
     * ``mode`` says whether its bets go to the venue, to paper, or are made on simulated prices.
     """
 
@@ -41,6 +42,7 @@ class Account(msgspec.Struct, frozen=True):
     currency: str
     commission: Decimal
     mode: ExecutionMode
+    rate: Decimal = Decimal(1)
 
     @property
     def key(self) -> str:

@@ -1,29 +1,40 @@
-"""Open risk: what a bet or a reservation may lose, alone and together with the others of its event.
+"""Open risk: what orders and reservations may lose, each alone and all of an event together.
 
-Football's bets are laid over one grid of scores. In other sports only the outcomes of one market
-exclude each other here, and what its markets may lose is added up: never too little.
+This is the one exposure model. An exposure is an order as the risk book holds it: its fills, which
+net with others, and its rest, which may still be filled or not and counts only where it loses.
+``keter.domain.positions`` lays both over the outcome space of the event's sport.
 
-A win never covers another bet's loss here, because any bet may still be refused or made void. So
-the worst case counts each bet only at the scores where it loses. It is the largest loss over every
-score *and* every subset of the bets. Ending one bet can therefore never raise it.
+Amounts are in minor units of the account's currency, or in the risk currency where the exposures
+of several accounts are added.
 """
 
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal, localcontext
 from enum import StrEnum
 from functools import lru_cache
 
 import msgspec
 
-from keter.domain.market_kinds import MarketKind, Outcome
+from keter.domain.accounts import Account
+from keter.domain.commitments import (
+    Commitment,
+    commission_of,
+    is_price,
+    liability_minor,
+    rate_of,
+    rounded_down,
+)
+from keter.domain.market_kinds import Outcome
 from keter.domain.markets import Market
+from keter.domain.order_states import NEVER_PLACED, NOT_SENT, Side
 from keter.domain.orders import Order
-from keter.domain.settlement import result_halves
-from keter.domain.sports import HandicapRule, OutcomeSpace
+from keter.domain.positions import positions
 
-_Stake = tuple[int, Market, Outcome]
 FOREIGN_PREFIX = "foreign:"  # begins the risk book's name of a ticket that is not ours
-LONGEST_GRID_LINE = 40  # goals; a bet on a line beyond it counts as lost at every score
+UNKNOWN_STAKE_MINOR = 10**12  # the settings take no limit as large
+# Digits of an average price: more than a stake has minor units.
+_PRICE_DIGITS = 20
 
 
 class ExposureStatus(StrEnum):
@@ -33,16 +44,27 @@ class ExposureStatus(StrEnum):
     BET = "bet"
 
 
-class Exposure(msgspec.Struct, frozen=True):
-    """One stake at risk.
+class Terms(msgspec.Struct, frozen=True):
+    """What every bet of an account has in common, as decimal text.
 
-    * ``odds`` is decimal text.
+    ``commission`` is a part of net winnings, ``rate`` the price of one unit of the account's
+    currency in the risk currency.
+    """
+
+    commission: str = "0"
+    rate: str = "1"
+
+
+class Exposure(msgspec.Struct, frozen=True):
+    """An order or a reservation at risk.
+
+    * ``stake_minor`` is the backer's stake, also of a lay: what is filled and what still may be.
+    * ``odds`` is decimal text, the worst at which the rest may be filled.
     * ``account`` is the key of the account whose money it is.
     * ``score_at_bet`` is the score from which an in-play handicap counts.
-    * ``market`` is None for a foreign ticket that could not be read: it counts as lost at every
-      score.
-    * ``stands_minor`` is what the venue has booked of the stake, where that is less; the remainder
-      may never be booked.
+    * ``market`` is None for a ticket that could not be read: it counts as lost at every score.
+    * ``fills`` are what the venue has confirmed, each a stake at its odds.
+    * ``strategy`` is empty for a ticket that is not ours.
     """
 
     decision_id: str
@@ -56,8 +78,21 @@ class Exposure(msgspec.Struct, frozen=True):
     made_at: datetime
     expires_at: datetime | None = None
     score_at_bet: tuple[int, int] | None = None
-    stands_minor: int | None = None
     account: str = ""
+    side: Side = Side.BACK
+    fills: tuple[tuple[int, str], ...] = ()
+    strategy: str = "value"
+    terms: Terms = Terms()
+
+    def __post_init__(self) -> None:
+        commission_of(self.terms.commission)
+        rate_of(self.terms.rate)
+        if self.market is not None and self.outcome not in self.market.outcomes:
+            raise ValueError(f"{self.market.market_id} has no {self.outcome}")
+        if self.side is Side.LAY:
+            liability_minor(self.side, self.odds, self.stake_minor)  # raises for odds not above 1
+        if self.rest_minor < 0:
+            raise ValueError(f"{self.filled_minor} filled of an order of {self.stake_minor}")
 
     @property
     def selection_id(self) -> str:
@@ -66,6 +101,54 @@ class Exposure(msgspec.Struct, frozen=True):
             if self.market is not None and self.outcome is not None
             else ""
         )
+
+    @property
+    def filled_minor(self) -> int:
+        """The stakes of the fills."""
+        return sum(stake for stake, _ in self.fills)
+
+    @property
+    def rest_minor(self) -> int:
+        """What may still be filled, or not."""
+        return self.stake_minor - self.filled_minor
+
+    @property
+    def alone_minor(self) -> int:
+        """The most that it alone may lose: a back its stake, a lay its liability."""
+        parts = [*self.fills, (self.rest_minor, self.odds)]
+        return sum(liability_minor(self.side, odds, stake) for stake, odds in parts)
+
+    @property
+    def only_filled(self) -> "Exposure":
+        """The same if nothing more of it is filled."""
+        return msgspec.structs.replace(self, stake_minor=self.filled_minor)
+
+    def commitments(self, *, in_risk_currency: bool = False) -> list[Commitment]:
+        """Return its fills and its rest. A ticket that could not be read has none."""
+        market, outcome = self.market, self.outcome
+        if market is None or outcome is None:
+            return []
+        # A fill whose price nobody can read may win anything: it is no cover for another.
+        parts = [(stake, odds, is_price(odds)) for stake, odds in self.fills]
+        if self.rest_minor:
+            parts.append((self.rest_minor, self.odds, False))
+        return [
+            Commitment(
+                market,
+                outcome,
+                stake,
+                odds if filled or self.side is Side.LAY else "2",  # an open back's odds never count
+                side=self.side,
+                filled=filled,
+                start=self.score_at_bet,
+                account=self.account,
+                commission=self.terms.commission,
+                rate=self.terms.rate if in_risk_currency else "1",
+                # Venues differ in when a bet is void, so the bet at one is no cover at another.
+                rules=self.account.partition(":")[0],
+            )
+            for stake, odds, filled in parts
+        ]
 
 
 class DayRisk(msgspec.Struct, frozen=True):
@@ -81,25 +164,36 @@ class DayRisk(msgspec.Struct, frozen=True):
     bets: int = 0
 
 
-def exposure_of(bet: Order) -> Exposure:
-    """Return what an open bet of the ledger puts at risk.
+def terms_of(account: Account) -> Terms:
+    """Return the terms of an account's bets."""
+    return Terms(_text(account.commission), _text(account.rate))
 
-    The stake is the larger of the intended and the booked one.
+
+def exposure_of(order: Order, terms: Terms) -> Exposure:
+    """Return what an order of the ledger puts at risk.
+
+    What ended without the venue saying how may still turn out filled: it counts as the rest.
     """
-    intent = bet.intent
+    intent = order.intent
+    rest = order.resting_minor + order.in_doubt_minor + order.awaited_minor
+    if order.state in NOT_SENT:
+        rest = order.stake_minor
     return Exposure(
         decision_id=intent.decision_id,
         event_uid=intent.event_uid,
         league=intent.league,
         market=intent.market,
         outcome=intent.outcome,
-        stake_minor=max(bet.standing_minor, intent.stake_minor),
-        odds=bet.odds or intent.asked_odds,
+        stake_minor=order.standing_minor + max(rest, 0),
+        odds=intent.asked_odds,
         status=ExposureStatus.BET,
         made_at=intent.created_at,
-        score_at_bet=bet.score_at_bet,
-        stands_minor=bet.standing_minor if 0 < bet.standing_minor < intent.stake_minor else None,
+        score_at_bet=order.score_at_bet,
         account=intent.account,
+        side=intent.side,
+        fills=() if order.state in NEVER_PLACED else _fills_of(order),
+        strategy=intent.strategy,
+        terms=terms,
     )
 
 
@@ -108,77 +202,53 @@ def open_stake(exposures: Iterable[Exposure]) -> int:
     return sum(exposure.stake_minor for exposure in exposures)
 
 
-def worst_case(exposures: Iterable[Exposure]) -> int:
-    """Return the largest loss in minor units of bets on ONE event together, over all scores.
+def worst_case(exposures: Iterable[Exposure], *, in_risk_currency: bool = False) -> int:
+    """Return the largest loss in minor units on ONE event, whatever its score, 0 if none.
 
-    First half and full time are taken each at its own worst, so the sum is never too small. Half
-    losses round up.
+    It is the largest over every score and every part of the rests that may be filled. So a rest
+    that ends unfilled never raises it.
     """
-    lost = 0
-    periods: dict[str, list[_Stake]] = {}
-    apart: dict[Market, list[_Stake]] = {}
+    return _worst_case(tuple(exposures), in_risk_currency)
+
+
+def worst_cases(exposures: Iterable[Exposure], *, in_risk_currency: bool = False) -> dict[str, int]:
+    """Return the worst case of each event. Their sum is what all exposures may lose together."""
+    events: dict[str, list[Exposure]] = {}
     for exposure in exposures:
-        if exposure.market is None or exposure.outcome is None:
-            lost += exposure.stake_minor
-            continue
-        market = _rebased(exposure.market, exposure.score_at_bet)
-        stake = (exposure.stake_minor, market, exposure.outcome)
-        if market.of.outcome_space is not OutcomeSpace.SCORE_GRID:
-            apart.setdefault(market, []).append(stake)
-        elif _line_goals(market) > LONGEST_GRID_LINE:
-            lost += exposure.stake_minor
-        else:
-            periods.setdefault(market.period, []).append(stake)
-    lost += sum(_worst_of_market(market, stakes) for market, stakes in apart.items())
-    return lost + sum(_worst_of_period(stakes) for stakes in periods.values())
+        events.setdefault(exposure.event_uid, []).append(exposure)
+    return {uid: _worst_case(tuple(held), in_risk_currency) for uid, held in events.items()}
 
 
-def _worst_of_market(market: Market, stakes: list[_Stake]) -> int:
-    """Return the stakes that lose at the market's worst outcome: those on every other one."""
-    staked = sum(stake for stake, _, _ in stakes)
-    return max(
-        staked - sum(stake for stake, _, outcome in stakes if outcome == winner)
-        for winner in market.outcomes
-    )
-
-
-def _worst_of_period(stakes: list[_Stake]) -> int:
-    # Two goals beyond the outermost line every bet has its final result: a larger grid would only
-    # repeat it.
-    size = max(_line_goals(market) for _, market, _ in stakes) + 3
-    tables = [(stake, _lost_halves(market, outcome, size)) for stake, market, outcome in stakes]
-    return max(
-        sum(-(-stake * table[cell] // 2) for stake, table in tables) for cell in range(size * size)
-    )
-
-
+# The guard looks at all events for each signal, and few of them have changed since the last.
 @lru_cache(maxsize=4096)
-def _lost_halves(market: Market, outcome: Outcome, size: int) -> tuple[int, ...]:
-    """Return the half stakes lost (0, 1 or 2) at each score of a ``size`` x ``size`` grid.
+def _worst_case(exposures: tuple[Exposure, ...], in_risk_currency: bool) -> int:
+    lost = 0
+    held: list[Commitment] = []
+    for exposure in exposures:
+        if exposure.market is None:
+            rate = rate_of(exposure.terms.rate if in_risk_currency else "1")
+            lost -= rounded_down(-exposure.alone_minor, rate)
+        held += exposure.commitments(in_risk_currency=in_risk_currency)
+    return lost + sum(position.loss for position in positions(held))
 
-    Scores are in rows of home goals.
+
+def _fills_of(order: Order) -> tuple[tuple[int, str], ...]:
+    """Return what stands of an order: its fills, or one at their average price.
+
+    Venues report a void, and some a match, as a total without its price.
     """
-    goals = range(size)
-    return tuple(
-        max(0, -result_halves(market, outcome, home, away)) for home in goals for away in goals
-    )
+    if order.standing_minor == order.itemised_minor:
+        return tuple((fill.size_minor, _text(fill.price)) for fill in order.fills)
+    average = order.average_price
+    if average is None or not order.standing_minor:
+        return ()
+    with localcontext(prec=_PRICE_DIGITS) as context:
+        # Against us: a back wins less, a lay loses more.
+        back = order.intent.side is Side.BACK
+        context.rounding = ROUND_FLOOR if back else ROUND_CEILING
+        price = Decimal(average.numerator) / average.denominator
+    return ((order.standing_minor, _text(price)),)
 
 
-def _rebased(market: Market, score_at_bet: tuple[int, int] | None) -> Market:
-    """Return a handicap taken in play as the whole match's handicap with the same results.
-
-    Return other markets unchanged.
-    """
-    if (
-        score_at_bet is None
-        or market.of.handicap_in_play is not HandicapRule.SCORE_AT_BET
-        or market.family is not MarketKind.ASIAN_HANDICAP
-        or market.line_q is None
-    ):
-        return market
-    line_q = market.line_q - 4 * (score_at_bet[0] - score_at_bet[1])
-    return Market(market.period, market.kind, line_q, market.sport)
-
-
-def _line_goals(market: Market) -> int:
-    return -(-abs(market.line_q) // 4) if market.line_q is not None else 0
+def _text(value: Decimal) -> str:
+    return format(value.normalize(), "f")

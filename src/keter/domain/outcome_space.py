@@ -1,7 +1,7 @@
-"""The outcome space of one period of an event: the cells that the held lines cut out of it.
+"""The outcome space of one count of an event: the cells that the held lines cut out of it.
 
-A market depends on one axis only: the margin, the total, or the winner where no margin fixes it.
-Scores are whole numbers from 0, so not every margin goes with every total:
+A market depends on one axis only: the margin or the total of what is counted. Counts are whole
+numbers from 0, so not every margin goes with every total:
 
 * the total is at least as large as the margin, and
 * both are odd or both are even.
@@ -17,12 +17,10 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
-import msgspec
-
 from keter.domain.market_kinds import MarketKind, Outcome
 from keter.domain.markets import Market
 from keter.domain.settlement import result_halves
-from keter.domain.sports import FULL_TIME
+from keter.domain.sports import OutcomeSpace, Unit
 
 # Beyond every line that a market may have (markets.py allows 1000 goals), so no result changes.
 ENDLESS = 1 << 20
@@ -33,7 +31,6 @@ class Axis(StrEnum):
 
     MARGIN = "margin"
     TOTAL = "total"
-    WINNER = "winner"
 
 
 class Span(NamedTuple):
@@ -43,57 +40,38 @@ class Span(NamedTuple):
     most: int
 
 
-class Space(msgspec.Struct, frozen=True):
-    """How the outcomes of a sport hang together.
+class Count(NamedTuple):
+    """What one score decides: a period of a sport, or one unit of it where units are apart."""
 
-    * ``winner_apart``: the margin does not fix the winner, as with games in tennis.
-    * ``drawless``: the periods that cannot end level. Leaving one out only raises a worst case.
-    """
-
-    winner_apart: bool = False
-    drawless: frozenset[str] = frozenset()
-
-
-FOOTBALL = Space()
-# Overtime is played until somebody leads (NBA rule 5, section II; FIBA article 8.7).
-BASKETBALL = Space(drawless=frozenset({FULL_TIME}))
-# The loser of a match may have won more games than the winner, or as many.
-TENNIS = Space(winner_apart=True)
-
-# A winner stands as a lead of one: settlement reads the winner from a score.
-WINNERS = (Span(-1, -1), Span(1, 1))
-WINNERS_ORDER = (Outcome.AWAY, Outcome.HOME)
-
-
-def axis_of(market: Market, space: Space) -> Axis:
-    """Return the axis that a market's result depends on.
-
-    Raises ValueError for a draw market of a sport whose winner is apart: it has no draw.
-    """
-    if market.kind is MarketKind.OVER_UNDER:
-        return Axis.TOTAL
-    if not space.winner_apart or market.kind is MarketKind.ASIAN_HANDICAP:
-        return Axis.MARGIN
-    if market.kind is MarketKind.ONE_X_TWO:
-        raise ValueError(f"{market.market_id} has a draw, the sport has none")
-    return Axis.WINNER
-
-
-def spans(markets: Iterable[Market], axis: Axis, *, drawless: bool = False) -> tuple[Span, ...]:
-    """Return the ranges of an axis in which no market of that axis changes its result."""
-    if axis is Axis.WINNER:
-        return WINNERS
-    starts = {start for market in markets for start in _starts(market)}
-    if drawless and axis is Axis.MARGIN:
-        starts |= {0, 1}
-    least = 0 if axis is Axis.TOTAL else -ENDLESS
-    edges = [least, *sorted(start for start in starts if start > least), ENDLESS + 1]
-    found = (Span(low, high - 1) for low, high in pairwise(edges))
-    return tuple(span for span in found if not (drawless and span == (0, 0)))
+    sport: str
+    period: str
+    unit: Unit | None
 
 
 @lru_cache(maxsize=4096)
-def results_along(market: Market, outcome: Outcome, axis: Axis) -> tuple[tuple[int, int], ...]:
+def count_of(market: Market) -> Count:
+    """Return the count on which a market's result depends. Markets of one count may net."""
+    apart = market.of.outcome_space is OutcomeSpace.WINNER_MARGIN_AND_TOTAL
+    return Count(market.sport, market.period, market.unit if apart else None)
+
+
+def axis_of(market: Market) -> Axis:
+    """Return the axis of its count that a market's result depends on."""
+    return Axis.TOTAL if market.family is MarketKind.OVER_UNDER else Axis.MARGIN
+
+
+def spans(markets: Iterable[Market], axis: Axis) -> tuple[Span, ...]:
+    """Return the ranges of an axis in which no market of that axis changes its result."""
+    # A game that is stopped may end level even where overtime is played until somebody leads, and
+    # its bets may stand. So level is a possible result of every count.
+    least = 0 if axis is Axis.TOTAL else -ENDLESS
+    starts = {start for market in markets for start in _starts(market) if start > least}
+    edges = [least, *sorted(starts), ENDLESS + 1]
+    return tuple(Span(low, high - 1) for low, high in pairwise(edges))
+
+
+@lru_cache(maxsize=4096)
+def results_along(market: Market, outcome: Outcome) -> tuple[tuple[int, int], ...]:
     """Return the ranges in which a back has one result: where each begins, and the result.
 
     The result is in half stakes (-2 to 2). Raises ValueError for an outcome that the market does
@@ -107,7 +85,7 @@ def results_along(market: Market, outcome: Outcome, axis: Axis) -> tuple[tuple[i
             if least >= 0
             else result_halves(market, outcome, 0, -least),
         )
-        for least, _ in spans([market], axis)
+        for least, _ in spans([market], axis_of(market))
     )
 
 
@@ -127,7 +105,7 @@ def _starts(market: Market) -> tuple[int, ...]:
     """Return the first whole numbers of the ranges that a market's line begins."""
     line_q = market.line_q or 0
     # The point, in quarters, at which the line is met: a handicap is the home line.
-    meets = line_q if market.kind is MarketKind.OVER_UNDER else -line_q
+    meets = line_q if market.family is MarketKind.OVER_UNDER else -line_q
     nearest, distance = divmod(meets + 1, 4)
     # Within a quarter of a whole number the line is pushed or half lost there: a range of its own.
     return (nearest, nearest + 1) if distance <= 2 else (nearest + 1,)

@@ -51,13 +51,13 @@ class Unit(StrEnum):
 
 
 class OutcomeSpace(StrEnum):
-    """Over which cells the profit and loss of an event's bets is taken.
+    """Which markets of a period share the cells over which the profit and loss of bets is taken.
 
-    * SCORE_GRID has one cell per score, MARGIN_AND_TOTAL those that the held lines cut out of both.
-    * WINNER_MARGIN_AND_TOTAL has the winner besides: who wins fewer games may win the match.
+    * MARGIN_AND_TOTAL: one score decides them all, and they stand or are void together.
+    * WINNER_MARGIN_AND_TOTAL: the winner and each unit are counted apart, or are void apart. Who
+      wins fewer games may win the match; a game called early has a winner and no total.
     """
 
-    SCORE_GRID = "score_grid"
     MARGIN_AND_TOTAL = "margin_and_total"
     WINNER_MARGIN_AND_TOTAL = "winner_margin_and_total"
 
@@ -185,7 +185,7 @@ FOOTBALL = Sport(
         SportPeriod(HALF_TIME, "half time", _kinds(Unit.GOALS, *_THREE_WAY), level=True),
     ),
     score_type=FootballScore,
-    outcome_space=OutcomeSpace.SCORE_GRID,
+    outcome_space=OutcomeSpace.MARGIN_AND_TOTAL,
     handicap_in_play=HandicapRule.SCORE_AT_BET,
     line_model=LineModel.POISSON_GOALS,
 )
@@ -211,7 +211,7 @@ BASEBALL = Sport(
         SportPeriod("f5", "first five innings", _kinds(Unit.RUNS, *_TWO_WAY), level=True),
     ),
     score_type=BaseballScore,
-    outcome_space=OutcomeSpace.MARGIN_AND_TOTAL,
+    outcome_space=OutcomeSpace.WINNER_MARGIN_AND_TOTAL,
     handicap_in_play=HandicapRule.WHOLE_MATCH,
     line_model=LineModel.EXACT_LINE_ONLY,
     noise_words=(

@@ -87,9 +87,24 @@ class Reason(StrEnum):
     EVENT_BET_COUNT = "event_bet_count", "The event has as many bets as MAX_BETS_PER_EVENT."
     EXPOSURE_BET = "exposure_bet", "The stake is above the cap per bet."
     EXPOSURE_EVENT = "exposure_event", "The event's worst case would pass its cap."
-    EXPOSURE_LEAGUE = "exposure_league", "The league's exposure would pass its cap."
+    EXPOSURE_LEAGUE = (
+        "exposure_league",
+        "The worst cases of the league's events would pass its cap.",
+    )
     EXPOSURE_DAY = "exposure_day", "The day's turnover at risk would pass its cap."
-    EXPOSURE_TOTAL = "exposure_total", "The total open exposure would pass its cap."
+    EXPOSURE_TOTAL = "exposure_total", "The worst cases of all events would pass their cap."
+    COMMON_EXPOSURE_EVENT = (
+        "common_exposure_event",
+        "The event's worst case on all accounts together would pass the common cap.",
+    )
+    COMMON_EXPOSURE_LEAGUE = (
+        "common_exposure_league",
+        "The worst cases of the league's events on all accounts would pass the common cap.",
+    )
+    COMMON_EXPOSURE_TOTAL = (
+        "common_exposure_total",
+        "The worst cases of all events on all accounts would pass the common cap.",
+    )
     BALANCE_TOO_LOW = "balance_too_low", "The account cannot cover the stake."
     THROTTLED = "throttled", "Too many bets in the throttle window."
     COOLDOWN_EVENT = "cooldown_event", "The event is cooling down after the last attempt."

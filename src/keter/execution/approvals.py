@@ -41,6 +41,9 @@ NOT_ABOUT_THE_SELECTION = frozenset(
         Reason.EXPOSURE_LEAGUE,
         Reason.EXPOSURE_DAY,
         Reason.EXPOSURE_TOTAL,
+        Reason.COMMON_EXPOSURE_EVENT,
+        Reason.COMMON_EXPOSURE_LEAGUE,
+        Reason.COMMON_EXPOSURE_TOTAL,
     }
 )
 

@@ -91,6 +91,7 @@ class Conditions:
             staked_minor=book.day.staked_minor if book.day is not None else 0,
             caps=lowered(self._settings.risk, await read_limits(context.bus, self._account)),
             reducing=reducing,
+            of_others=book.of_others,
         )
 
     async def _may_bet(self, now: datetime) -> tuple[Verdict, bool]:

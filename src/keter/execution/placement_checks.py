@@ -29,8 +29,8 @@ class PlacementRules:
     price: Callable[[ConfirmedSignal, PlacementQuote, float], Verdict]
     # Of approval and risk book, while trading is REDUCING: whether the bet raises no worst case.
     reducing: Callable[[ApprovedSignal, Sequence[Exposure]], Verdict]
-    # Of approval, risk book, the day's stakes in minor units and limits: whether a cap is passed.
-    caps: Callable[[ApprovedSignal, Sequence[Exposure], int, RiskSettings], Verdict]
+    # Of approval and facts, the risk book among them: whether a cap is passed.
+    caps: Callable[[ApprovedSignal, "PlacementFacts"], Verdict]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +58,12 @@ class PlacementFacts:
     owner: str  # the id of the run that owns the Redis
     book_run: str  # the run whose risk book the Redis holds
     leading: bool  # the lease of the account is ours
-    book: tuple[Exposure, ...]
+    book: tuple[Exposure, ...]  # of the account
     staked_minor: int  # by the risk book, today
     caps: RiskSettings  # the router's own limits
     # Where ``trading`` refuses, a bet that raises no event's worst case may pass.
     reducing: bool = False
+    of_others: tuple[Exposure, ...] = ()  # the risk book's of all other accounts
 
 
 def recheck(approved: ApprovedSignal, facts: PlacementFacts, limits: PlacementLimits) -> Verdict:
@@ -87,7 +88,7 @@ def recheck(approved: ApprovedSignal, facts: PlacementFacts, limits: PlacementLi
     update = approved.signal.update
     if not limits.in_play and (update.phase is Phase.LIVE or facts.now >= update.event.kickoff):
         return reject(Reason.EVENT_STARTED)
-    caps = limits.rules.caps(approved, facts.book, facts.staked_minor, facts.caps)
+    caps = limits.rules.caps(approved, facts)
     return age if caps.accepted else caps
 
 

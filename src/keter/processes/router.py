@@ -6,21 +6,21 @@ strategy and risk that it holds a bet against.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
 
-from keter.betting_settings import RiskSettings
+from keter.betting_settings import CommonRiskSettings
 from keter.bus.codec import decode, encode
 from keter.bus.errors import LeaseLostError, PoisonedPayloadError
 from keter.bus.locks import Lease
 from keter.bus.queue import Item, Pipe, approved_for
 from keter.context import Context
-from keter.domain.exposure import Exposure
+from keter.domain.exposure import Terms, terms_of
 from keter.domain.signals import ApprovedSignal
 from keter.domain.verdicts import Verdict
 from keter.execution.approvals import STAGE, ApprovalHandler
 from keter.execution.conditions import Sources
-from keter.execution.placement_checks import PlacementLimits, PlacementRules
+from keter.execution.placement_checks import PlacementFacts, PlacementLimits, PlacementRules
 from keter.ledger import FencedError, Ledger, LedgerUnavailableError
 from keter.opening.stores import open_settings_ledger
 from keter.opening.venues import open_bet_venue
@@ -29,7 +29,7 @@ from keter.processes.redis_following import REDIS_TROUBLE, retry_pauses
 from keter.processes.serving import serve
 from keter.processes.turns import Handled, traced
 from keter.risk import reduce_only
-from keter.risk.caps import within_own_caps
+from keter.risk.caps import Caps, Held, within_own_caps
 from keter.risk.gate import as_exposure
 from keter.risk.permission import Permission
 from keter.settings import Settings
@@ -74,15 +74,17 @@ async def route(context: Context, ledger: Ledger, venue: Bookmaker) -> None:
 def placement_limits(settings: Settings) -> PlacementLimits:
     """Return the settings and rules that every placement is held against."""
     price = partial(recheck_price, settings.edge)
-    rules = PlacementRules(price, reduce_only.recheck, _within_caps)
+    caps = partial(_within_caps, terms_of(settings.account), settings.common_risk)
+    rules = PlacementRules(price, reduce_only.recheck, caps)
     return PlacementLimits(settings.router, settings.stake, settings.validation.in_play, rules)
 
 
 def _within_caps(
-    approved: ApprovedSignal, book: Sequence[Exposure], staked_minor: int, caps: RiskSettings
+    terms: Terms, common: CommonRiskSettings, approved: ApprovedSignal, facts: PlacementFacts
 ) -> Verdict:
-    bet = as_exposure(approved.signal, approved.stake_minor, approved.decision_id)
-    return within_own_caps(bet, book, staked_minor, caps)
+    bet = as_exposure(approved.signal, approved.stake_minor, terms, approved.decision_id)
+    held, caps = Held(facts.book, facts.of_others), Caps(facts.caps, common)
+    return within_own_caps(bet, held, facts.staked_minor, caps)
 
 
 class Router:

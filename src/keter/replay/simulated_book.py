@@ -94,6 +94,7 @@ class SimulatedBook:
             status=ExposureStatus.BET,
             made_at=now,
             score_at_bet=signal.update.score_at_bet,
+            fills=((stake_minor, best.text),),
         )
         bet = _Placed(signal, exposure)
         self._bets.append(bet)

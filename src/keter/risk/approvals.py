@@ -14,7 +14,7 @@ from keter.bus.state.accounts import read_accounts
 from keter.bus.state.cooldowns import cooling
 from keter.bus.state.risk_state import RiskState
 from keter.context import Context
-from keter.domain.exposure import DayRisk, Exposure, ExposureStatus, open_stake
+from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
 from keter.domain.order_states import SETTLED
 from keter.domain.signals import ApprovedSignal, ConfirmedSignal, check_age
 from keter.domain.verdicts import Reason, Verdict, reject
@@ -108,6 +108,7 @@ class Approvals:
             cooling=cooldown,
             balance_minor=balance,
             reducing=view.reducing(now),
+            of_others=state.of_others,
         )
 
     async def _settled_on(self, event_uid: str) -> int:
@@ -145,7 +146,7 @@ class Approvals:
         # A time in the future is refused too: it was written before a clock was set back.
         if known is None or abs(self._context.clock.now() - known.fetched_at) > ACCOUNT_FRESH:
             return None
-        placed = open_stake(exposure for exposure in exposures if not _reserved(exposure))
+        placed = sum(exposure.alone_minor for exposure in exposures if not _reserved(exposure))
         return known.credit_minor - max(placed - known.outstanding_minor, 0)
 
     async def _reserve(self, made: Assessment, state: RiskState) -> str | None:

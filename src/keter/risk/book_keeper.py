@@ -14,6 +14,7 @@ from keter.bus.state.risk import RiskBook
 from keter.bus.state.risk_state import RiskState
 from keter.bus.state.trading import TradingView, change_trading, read_trading
 from keter.context import Context
+from keter.domain.exposure import terms_of
 from keter.domain.limits import lowered
 from keter.domain.trading import (
     COMMON,
@@ -180,18 +181,24 @@ class BookKeeper:
 
     async def current_limits(self, account: str, reserved_minor: int | None = None) -> RiskLimits:
         """Return for each limit of the account the lower of the setting and the operator's wish."""
-        settings = self._accounts[account].settings
-        risk = lowered(settings.risk, await read_limits(self._context.bus, account))
-        return RiskLimits(risk, settings.stake, reserved_minor)
+        own = self._accounts[account]
+        risk = lowered(own.settings.risk, await read_limits(self._context.bus, account))
+        return RiskLimits(
+            risk,
+            own.settings.stake,
+            reserved_minor,
+            common=own.settings.common_risk,
+            terms=terms_of(own.account),
+        )
 
     async def state(self, account: str) -> RiskState:
         """Return the account's part of the book with its figures of today.
 
-        The book is rebuilt from the ledger if Redis has lost it.
+        The book is rebuilt from the ledger if Redis has lost it, or has what cannot be read.
         """
         today, book = self._context.day(), self.books[account]
         state = await book.read()
-        if state.day is None or state.run != self._run:
+        if state.day is None or state.run != self._run or state.unreadable:
             await self._rebuilder.rebuild(today)
             state = await book.read()
         if state.day is not None and state.day.day == today:

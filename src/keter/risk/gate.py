@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
-from keter.betting_settings import RiskSettings, StakeSettings
-from keter.domain.exposure import DayRisk, Exposure, ExposureStatus, open_stake
+from keter.betting_settings import CommonRiskSettings, RiskSettings, StakeSettings
+from keter.domain.exposure import DayRisk, Exposure, ExposureStatus, Terms
 from keter.domain.limits import daily_loss_limit_minor
 from keter.domain.market_kinds import Outcome
 from keter.domain.money import floor_to_minor, to_decimal, to_minor
@@ -19,10 +19,12 @@ from keter.domain.verdicts import Number, Reason, Verdict, accept, reject
 from keter.pricing.staking import growth, kelly, proportional_stake
 from keter.pricing.value import Chances
 from keter.risk import reduce_only
-from keter.risk.caps import cap_refusal, totals
+from keter.risk.caps import Caps, Held, cap_refusal, totals
 
 # A stake near the whole bankroll makes every growth minus infinity, which ranks nothing.
 LARGEST_SHARE = 0.5
+NO_COMMON_CAPS = CommonRiskSettings()
+PLAIN_TERMS = Terms()  # no commission, and the risk currency itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,9 @@ class RiskContext:
     * ``trading``: the verdict of the trading state. If it refuses and ``reducing`` is set, a bet
       passes that does not raise its event's worst case.
     * ``permitted``: whether LIVE is armed, licensed and limited; always true in DRY.
-    * ``exposures``: all open bets and reservations, except the reservation that this signal would
-      refresh.
+    * ``exposures``: all open bets and reservations of the account, except the reservation that this
+      signal would refresh.
+    * ``of_others``: those of all other accounts.
     * ``bets_on_event``: open and settled bets and reservations of the event.
     * ``bets_in_window``: bets sent within the throttle window, and all reservations.
     * ``cooling``: which cooldown forbids the bet, or None.
@@ -49,11 +52,12 @@ class RiskContext:
     cooling: Reason | None
     balance_minor: int | None
     reducing: bool = False
+    of_others: tuple[Exposure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class RiskLimits:
-    """The settings that this gate needs.
+    """The settings that this gate needs, and the terms of the account's bets.
 
     ``reserved_minor`` is the stake of the selection's reservation, which must not be raised; None
     without a reservation.
@@ -62,6 +66,12 @@ class RiskLimits:
     risk: RiskSettings
     stake: StakeSettings
     reserved_minor: int | None = None
+    common: CommonRiskSettings = NO_COMMON_CAPS
+    terms: Terms = PLAIN_TERMS
+
+    @property
+    def caps(self) -> Caps:
+        return Caps(self.risk, self.common)
 
 
 class Assessment(NamedTuple):
@@ -88,11 +98,12 @@ def assess(signal: ConfirmedSignal, context: RiskContext, limits: RiskLimits) ->
     if stake < to_minor(limits.stake.min_stake) or stake <= 0:
         rule = limits.stake.stake_rule
         return Assessment(reject(Reason.STAKE_BELOW_MINIMUM, stake_minor=stake, rule=rule))
-    bet = as_exposure(signal, stake)
-    numbers = totals(bet, context.exposures, context.day.staked_minor)
+    bet = as_exposure(signal, stake, limits.terms)
+    held = Held(context.exposures, context.of_others)
+    numbers = totals(bet, held, context.day.staked_minor, limits.caps)
     refusal = (
         _raise_refusal(bet, context)
-        or cap_refusal(numbers, limits.risk)
+        or cap_refusal(numbers, limits.caps)
         or _balance_refusal(stake, context)
     )
     if refusal is not None:
@@ -225,7 +236,9 @@ def chances_of(signal: ConfirmedSignal) -> Chances:
     return Chances(win=win, push=missing, loss=loss)
 
 
-def as_exposure(signal: ConfirmedSignal, stake: int, decision_id: str = "") -> Exposure:
+def as_exposure(
+    signal: ConfirmedSignal, stake: int, terms: Terms, decision_id: str = ""
+) -> Exposure:
     """Return what a bet of ``stake`` minor units on ``signal`` would put at risk."""
     update = signal.update
     return Exposure(
@@ -240,6 +253,7 @@ def as_exposure(signal: ConfirmedSignal, stake: int, decision_id: str = "") -> E
         made_at=signal.confirmed_at,
         score_at_bet=update.score_at_bet,
         account=signal.account,
+        terms=terms,
     )
 
 
@@ -273,8 +287,8 @@ def tightest(
 
 
 def _promised(context: RiskContext) -> int:
-    """Return the stakes of all reservations in minor units."""
-    return open_stake(e for e in context.exposures if e.status is ExposureStatus.RESERVED)
+    """Return what the venue will hold back for all reservations, in minor units."""
+    return sum(e.alone_minor for e in context.exposures if e.status is ExposureStatus.RESERVED)
 
 
 def _balance_refusal(stake: int, context: RiskContext) -> Verdict | None:

@@ -11,7 +11,7 @@ from keter.bus.locks import Held
 from keter.bus.state.risk import AccountDay, RiskBook, rebuild_book
 from keter.bus.state.risk_state import RiskState
 from keter.context import Context
-from keter.domain.exposure import FOREIGN_PREFIX, DayRisk, Exposure, exposure_of
+from keter.domain.exposure import FOREIGN_PREFIX, DayRisk, Exposure, exposure_of, terms_of
 from keter.domain.order_states import NOT_SENT
 from keter.domain.orders import Order
 from keter.domain.streaks import losing_streak
@@ -60,12 +60,12 @@ class BookRebuilder:
             state = await next(iter(self._books.values())).read()
             found = [await self._account_book(own, today) for own in self._accounts.values()]
             booked = {name: stake for one in found for name, stake in one.booked.items()}
-            bets = [bet for one in found for bet in one.bets]
-            known = {bet.intent.decision_id for bet in bets}
+            bets = [self._exposure(bet) for one in found for bet in one.bets]
+            known = {bet.decision_id for bet in bets}
             kept = [one for one in self._still_good(state) if one.decision_id not in known]
             if await rebuild_book(
                 self._context.bus,
-                [*map(exposure_of, bets), *kept],
+                [*bets, *kept],
                 [one.day for one in found],
                 lease=self._held(),
                 clock=self._context.clock,
@@ -77,6 +77,9 @@ class BookRebuilder:
                 self._report(found, len(kept))
                 return
         raise LeaseLostError("the risk book could not be rebuilt under our lease")
+
+    def _exposure(self, bet: Order) -> Exposure:
+        return exposure_of(bet, terms_of(self._accounts[bet.intent.account].account))
 
     def _report(self, found: Sequence[_AccountBook], kept: int) -> None:
         for one in found:

@@ -3,7 +3,7 @@
 A bet passes if the worst case of its event does not grow. The worst case with the bet and all
 reservations is compared with that of the open bets alone, pending and unknown ones included.
 Reservations count on one side only: each may become a bet or expire, and neither must raise the
-worst case. Of a stake that was booked in part, the part alone and the whole must both pass. The
+worst case. Of an order that was filled in part, its fills alone and the whole must both pass. The
 caps of league, day and all bets are not judged here.
 """
 
@@ -22,19 +22,12 @@ def check(bet: Exposure, others: Sequence[Exposure]) -> Verdict:
     ``others`` are all other exposures, of any event.
     """
     event = [other for other in others if other.event_uid == bet.event_uid]
-    for stakes in (event, [_booked(other) for other in event]):
-        open_orders = worst_case(other for other in stakes if other.status is ExposureStatus.BET)
-        with_it = worst_case([*stakes, bet])
+    for held in (event, [other.only_filled if other.fills else other for other in event]):
+        open_orders = worst_case(other for other in held if other.status is ExposureStatus.BET)
+        with_it = worst_case([*held, bet])
         if with_it > open_orders:
             return reject(Reason.RAISES_EXPOSURE, event_minor=open_orders, would_be_minor=with_it)
     return accept()
-
-
-def _booked(exposure: Exposure) -> Exposure:
-    """Return ``exposure`` with only the part of the stake that the venue has booked."""
-    if exposure.stands_minor is None:
-        return exposure
-    return msgspec.structs.replace(exposure, stake_minor=exposure.stands_minor)
 
 
 def recheck(approved: ApprovedSignal, exposures: Sequence[Exposure]) -> Verdict:

@@ -2,25 +2,30 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keter.domain.exposure import (
-    LONGEST_GRID_LINE,
     Exposure,
     ExposureStatus,
+    Terms,
     open_stake,
     worst_case,
+    worst_cases,
 )
 from keter.domain.market_kinds import LINED, OUTCOMES, MarketKind, Outcome
 from keter.domain.markets import Market, parse_selection
+from keter.domain.order_states import Side
 from keter.domain.sports import FULL_TIME, HALF_TIME, SPORTS
 from keter.domain.sports_scores import MatchScore
 from keter.domain.sports_settlement import counted, settle_sport
+from keter.errors import InvalidOddsError
 from tests.kit.settling import settle
-from tests.kit.sport_scores import SCORES
+from tests.kit.sport_scores import SCORES, STOPPED
 
 NOW = datetime(2026, 2, 21, 12, tzinfo=UTC)
 FT, HT = FULL_TIME, HALF_TIME
@@ -31,7 +36,10 @@ def exposure(
     market: Market | None,
     outcome: Outcome | None,
     stake_minor: int = 1000,
-    score_at_bet: tuple[int, int] | None = None,
+    start: tuple[int, int] | None = None,
+    *,
+    odds: str = "2.00",
+    **other: Any,
 ) -> Exposure:
     return Exposure(
         "d",
@@ -40,11 +48,16 @@ def exposure(
         market,
         outcome,
         stake_minor,
-        "2.00",
+        odds,
         ExposureStatus.BET,
         NOW,
-        score_at_bet=score_at_bet,
+        score_at_bet=start,
+        **other,
     )
+
+
+def filled(one: Exposure) -> Exposure:
+    return msgspec.structs.replace(one, fills=((one.stake_minor, one.odds),))
 
 
 @st.composite
@@ -142,8 +155,8 @@ def test_a_half_loss_of_an_odd_stake_is_rounded_up() -> None:
 
 @st.composite
 def orders_of(draw: st.DrawFn, code: str) -> tuple[MatchScore, list[Exposure]]:
-    """Return a score of a sport, and bets on its markets whose lines lie where they matter."""
-    sport, score = SPORTS[code], draw(SCORES[code])
+    """Return a score of a sport, and orders on its markets whose lines lie where they matter."""
+    sport, score = SPORTS[code], draw(SCORES[code] | STOPPED.get(code, SCORES[code]))
     forms = [(period.code, kind) for period in sport.periods for kind in period.kinds]
     taken = []
     for _ in range(draw(st.integers(1, 5))):
@@ -156,46 +169,101 @@ def orders_of(draw: st.DrawFn, code: str) -> tuple[MatchScore, list[Exposure]]:
         market = Market(period, kind.text, line_q, code)
         outcome = draw(st.sampled_from(market.outcomes))
         start = draw(st.none() | st.just((9, 0)))
-        taken.append(exposure(market, outcome, draw(st.integers(1, 20_000)), start))
+        stake = 2 * draw(st.integers(1, 10_000))
+        side = draw(st.sampled_from(Side))
+        taken.append(exposure(market, outcome, stake, start, side=side))
     return score, taken
 
 
-@settings(max_examples=80, deadline=None)
-@given(st.sampled_from([code for code in SPORTS if code != "fb"]).flatmap(orders_of))
-def test_no_score_of_another_sport_costs_more_than_the_worst_case(
-    drawn: tuple[MatchScore, list[Exposure]],
+def booked(bet: Exposure, score: MatchScore) -> int:
+    """Return the profit that settlement books of a whole stake; a layer's is the backer's loss."""
+    assert bet.market is not None and bet.outcome is not None
+    profit = settle_sport(
+        bet.market,
+        bet.outcome,
+        score,
+        score_at_bet=bet.score_at_bet,
+        odds=bet.odds,
+        stake_minor=bet.stake_minor,
+    ).profit_minor
+    return profit if bet.side is Side.BACK else -profit
+
+
+every_sport = pytest.mark.parametrize("code", SPORTS)
+
+
+@every_sport
+@settings(max_examples=40, deadline=None)
+@given(st.data())
+def test_no_score_of_any_sport_costs_more_than_the_worst_case_of_open_orders(
+    code: str, data: st.DataObject
 ) -> None:
-    score, taken = drawn
-    lost = 0
-    for bet in taken:
-        assert bet.market is not None and bet.outcome is not None
-        booked = settle_sport(
-            bet.market,
-            bet.outcome,
-            score,
-            score_at_bet=bet.score_at_bet,
-            odds="2.00",
-            stake_minor=bet.stake_minor,
-        )
-        lost += max(0, -booked.profit_minor)
-    assert lost <= worst_case(taken) <= sum(bet.stake_minor for bet in taken)
+    score, taken = data.draw(orders_of(code))
+    lost = sum(max(0, -booked(bet, score)) for bet in taken)
+    assert lost <= worst_case(taken) <= sum(bet.alone_minor for bet in taken)
     for number in range(len(taken)):
         others = taken[:number] + taken[number + 1 :]
         assert worst_case(others) <= worst_case(taken)
+
+
+@every_sport
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_no_score_of_any_sport_costs_more_than_the_worst_case_of_fills_and_open_orders(
+    code: str, data: st.DataObject
+) -> None:
+    """A match that was stopped leaves some bets standing and makes others void."""
+    score, drawn = data.draw(orders_of(code))
+    held = [in_part(bet, data.draw(st.integers(0, 2))) for bet in drawn]
+    net = 0
+    for bet in held:
+        profit = booked(bet, score) // 2
+        net += profit * (bet.filled_minor * 2 // bet.stake_minor)
+        net += min(0, profit) * (bet.rest_minor * 2 // bet.stake_minor)
+    assert -net <= worst_case(held)
+
+
+def in_part(bet: Exposure, halves: int) -> Exposure:
+    """Return the order with none, one or both halves of it filled."""
+    half = bet.stake_minor // 2
+    return msgspec.structs.replace(bet, fills=((half, bet.odds),) * halves)
+
+
+OT_TOTAL = parse_selection("bb", "ot.ou.221.over")[0]
+
+
+def test_a_sure_arbitrage_of_ten_and_ten_at_two_point_one_risks_nothing_once_both_are_filled() -> (
+    None
+):
+    line = Market(FT, MarketKind.OVER_UNDER, 10)
+    over, under = (exposure(line, side, odds="2.10") for side in (Outcome.OVER, Outcome.UNDER))
+    assert worst_case([filled(over), filled(under)]) == 0
+    assert worst_case([filled(over), under]) == 1000
+    assert worst_case([over, under]) == 1000
+
+
+@pytest.mark.parametrize("open_side", [True, False])
+def test_both_sides_of_a_basketball_total_do_not_add_up(open_side: bool) -> None:
+    over, under = exposure(OT_TOTAL, Outcome.OVER), exposure(OT_TOTAL, Outcome.UNDER, 700)
+    held = [over, under] if open_side else [filled(over), filled(under)]
+    assert worst_case(held) == (1000 if open_side else 300)
 
 
 @pytest.mark.parametrize(
     ("sport", "bets_made", "worst"),
     [
         ("bb", {"ot.ou.221.over": 1000, "ot.ou.221.under": 700}, 1000),
-        ("bb", {"ot.ou.221.over": 1000, "ot.ou.222.under": 700}, 1700),  # another line adds up
+        ("bb", {"ot.ou.221.over": 1000, "ot.ou.222.under": 700}, 1000),  # no total loses both
+        ("bb", {"ot.ou.222.over": 1000, "ot.ou.221.under": 700}, 1000),  # 222 and 221 push
+        ("bb", {"ot.ou.223.over": 1000, "ot.ou.221.under": 700}, 1700),  # 222 loses both
+        ("bb", {"ot.ml.home": 1000, "reg.ml.away": 700}, 1700),
         ("te", {"ft.ml.home": 1000, "ft.sets-ah.-1.5.away": 700}, 1700),
         ("ih", {"reg.1x2.home": 1000, "reg.1x2.draw": 700, "reg.1x2.away": 400}, 1700),
         ("ih", {"reg.1x2.home": 1000, "reg.1x2.away": 400}, 1400),  # a draw
         ("bs", {"ft.ml.home": 1000, "f5.ml.away": 400}, 1400),
     ],
 )
-def test_in_other_sports_only_the_outcomes_of_one_market_exclude_each_other(
+def test_open_bets_of_a_count_add_up_where_one_score_loses_both_and_others_always(
     sport: str, bets_made: dict[str, int], worst: int
 ) -> None:
     taken = [
@@ -208,13 +276,100 @@ def test_in_other_sports_only_the_outcomes_of_one_market_exclude_each_other(
 def test_a_foreign_ticket_that_nobody_can_read_counts_as_lost() -> None:
     readable = exposure(Market(FT, MarketKind.ONE_X_TWO, None), Outcome.HOME)
     assert worst_case([exposure(None, None, 5000), readable]) == 6000
+    assert worst_case([filled(exposure(None, None, 5000, odds="")), readable]) == 6000
 
 
-def test_a_line_beyond_the_grid_counts_as_lost_beside_everything_else() -> None:
-    far = Market(FT, MarketKind.OVER_UNDER, 4 * (LONGEST_GRID_LINE + 1))
-    assert worst_case([exposure(far, Outcome.OVER), exposure(far, Outcome.UNDER)]) == 2000
+def test_a_fill_without_a_readable_price_covers_nothing() -> None:
+    line = Market(FT, MarketKind.OVER_UNDER, 10)
+    over, under = exposure(line, Outcome.OVER), exposure(line, Outcome.UNDER, odds="?")
+    assert worst_case([filled(over), filled(under)]) == 1000
+
+
+def test_a_line_of_any_size_loses_one_side_only() -> None:
+    far = Market(FT, MarketKind.OVER_UNDER, 4 * 300)
+    assert worst_case([exposure(far, Outcome.OVER), exposure(far, Outcome.UNDER)]) == 1000
 
 
 def test_nothing_at_risk_costs_nothing() -> None:
     assert worst_case([]) == 0
     assert open_stake([]) == 0
+    assert worst_cases([]) == {}
+
+
+def test_what_all_events_may_lose_is_the_sum_of_their_worst_cases() -> None:
+    line = Market(FT, MarketKind.OVER_UNDER, 10)
+    one = [exposure(line, Outcome.OVER), exposure(line, Outcome.UNDER, 700)]
+    other = msgspec.structs.replace(exposure(line, Outcome.OVER, 400), event_uid="f")
+    assert worst_cases([*one, other]) == {"e": 1000, "f": 400}
+
+
+def test_a_lay_may_lose_its_liability_and_wins_the_backers_stake() -> None:
+    result = Market(FT, MarketKind.ONE_X_TWO, None)
+    lay = exposure(result, Outcome.HOME, 1000, odds="3.50", side=Side.LAY)
+    assert (lay.alone_minor, worst_case([lay])) == (2500, 2500)
+    better = msgspec.structs.replace(lay, fills=((400, "3.00"),))
+    assert better.alone_minor == 800 + 1500
+    back = filled(exposure(result, Outcome.HOME, 1000, odds="4.00"))
+    assert worst_case([back, filled(lay)]) == 0
+
+
+def test_commission_is_taken_from_the_net_winnings_of_an_accounts_market() -> None:
+    """At 2 % an arbitrage of 2.02 and 2.02 loses nothing gross, and 0.40 less 0.20 net."""
+    line = Market(FT, MarketKind.OVER_UNDER, 10)
+    sides = [
+        filled(exposure(line, side, 1000, odds="2.02", account=f"exchange:{name}", terms=TAXED))
+        for side, name in ((Outcome.OVER, "a"), (Outcome.UNDER, "b"))
+    ]
+    # The winning account pays 2 % of 1020, which is more than the gross gain of 20.
+    assert worst_case(sides) == 1
+    one_account = [msgspec.structs.replace(one, account="exchange:a") for one in sides]
+    # One account pays 2 % of the 20 that are left of both.
+    assert worst_case(one_account) == 0
+
+
+TAXED = Terms(commission="0.02")
+
+
+def test_amounts_are_in_the_accounts_currency_unless_accounts_are_added() -> None:
+    line = Market(FT, MarketKind.OVER_UNDER, 10)
+    terms = Terms(rate="0.92")
+    dollars = exposure(line, Outcome.OVER, 1001, account="v:usd", terms=terms)
+    euros = exposure(line, Outcome.OVER, 1000, account="v:eur")
+    assert worst_case([dollars]) == 1001
+    assert worst_case([dollars, euros], in_risk_currency=True) == 921 + 1000
+    unread = exposure(None, None, 1001, terms=terms)
+    assert worst_case([unread], in_risk_currency=True) == 921
+
+
+def test_a_bet_at_one_venue_covers_none_at_another() -> None:
+    """Their rules on void bets differ."""
+    line = Market(FT, MarketKind.OVER_UNDER, 10)
+    over, under = (filled(exposure(line, side)) for side in (Outcome.OVER, Outcome.UNDER))
+    apart = [
+        msgspec.structs.replace(over, account="one:a"),
+        msgspec.structs.replace(under, account="other:a"),
+    ]
+    assert worst_case([over, under]) == 0
+    assert worst_case(apart) == 2000
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"fills": ((1001, "2.0"),)}, "filled of an order"),
+        ({"terms": Terms(commission="1")}, "commission"),
+        ({"terms": Terms(rate="0")}, "rate"),
+        ({"outcome": Outcome.DRAW}, "has no draw"),
+        ({"side": Side.LAY, "odds": "1.0"}, "outside"),
+    ],
+)
+def test_an_impossible_exposure_is_refused(wrong: dict[str, Any], message: str) -> None:
+    line = Market(FT, MarketKind.OVER_UNDER, 10)
+    with pytest.raises((ValueError, InvalidOddsError), match=message):
+        msgspec.structs.replace(exposure(line, Outcome.OVER), **wrong)
+
+
+def test_it_comes_back_from_json_as_it_went() -> None:
+    line = Market(FT, MarketKind.ASIAN_HANDICAP, -1)
+    one = filled(exposure(line, Outcome.AWAY, start=(1, 0), terms=Terms("0.02", "1.17")))
+    assert msgspec.json.decode(msgspec.json.encode(one), type=Exposure) == one

@@ -7,15 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from keter.domain.market_kinds import MarketKind, Outcome
-from keter.domain.markets import Market
+from keter.domain.markets import Market, parse_market
 from keter.domain.outcome_space import (
-    BASKETBALL,
     ENDLESS,
-    FOOTBALL,
-    TENNIS,
     Axis,
-    Span,
     axis_of,
+    count_of,
     results_along,
     spans,
     totals_with,
@@ -40,7 +37,7 @@ def test_no_market_changes_its_result_within_a_range_of_margins(markets: list[Ma
                 result = result_halves(market, outcome, max(margin, 0), max(-margin, 0))
                 first = max(span.least, -20)
                 assert result_halves(market, outcome, max(first, 0), max(-first, 0)) == result
-                results = results_along(market, outcome, Axis.MARGIN)
+                results = results_along(market, outcome)
                 assert [r for least, r in results if least <= margin][-1] == result
 
 
@@ -54,7 +51,7 @@ def test_no_market_changes_its_result_within_a_range_of_totals(markets: list[Mar
             (span,) = [one for one in ranges if one.least <= goals <= one.most]
             result = result_halves(market, Outcome.OVER, goals, 0)
             assert result_halves(market, Outcome.OVER, span.least, 0) == result
-            results = results_along(market, Outcome.OVER, Axis.TOTAL)
+            results = results_along(market, Outcome.OVER)
             assert [r for least, r in results if least <= goals][-1] == result
 
 
@@ -87,20 +84,36 @@ def test_the_lines_of_a_large_total_need_no_more_cells_than_those_of_a_small_one
     assert len(spans([total(220.5), total(218.5)], Axis.TOTAL)) == 3
 
 
-def test_a_game_without_draws_has_no_margin_of_none() -> None:
-    ranges = spans([], Axis.MARGIN, drawless=True)
-    assert ranges == (Span(-ENDLESS, -1), Span(1, ENDLESS))
-    # No goals at all is then no score either.
-    none_scored, some = spans([total(0)], Axis.TOTAL)
-    assert (none_scored, some) == (Span(0, 0), Span(1, ENDLESS))
-    assert totals_with(ranges, (none_scored, some)) == ((1,), (1,))
-
-
 def test_a_market_depends_on_one_axis() -> None:
-    assert axis_of(total(2.5), TENNIS) is Axis.TOTAL
-    assert axis_of(handicap(-1.5), TENNIS) is Axis.MARGIN
-    assert axis_of(WINNER, TENNIS) is Axis.WINNER
-    assert {axis_of(WINNER, space) for space in (FOOTBALL, BASKETBALL)} == {Axis.MARGIN}
-    assert axis_of(RESULT, FOOTBALL) is Axis.MARGIN
-    with pytest.raises(ValueError, match="draw"):
-        axis_of(RESULT, TENNIS)
+    assert axis_of(total(2.5)) is Axis.TOTAL
+    assert {axis_of(market) for market in (RESULT, WINNER, handicap(-1.5))} == {Axis.MARGIN}
+    assert axis_of(parse_market("te", "ft.games-ou.22.5")) is Axis.TOTAL
+    assert axis_of(parse_market("te", "ft.ml")) is Axis.MARGIN
+
+
+@pytest.mark.parametrize(
+    ("sport", "ids"),
+    [
+        ("fb", "ft.1x2 ft.ml ft.ah.-1 ft.ou.2.5"),
+        ("bb", "ot.ml ot.ah.-4.5 ot.ou.221"),
+        ("ih", "reg.1x2 reg.ml reg.ah.-1.5 reg.ou.5.5"),
+        ("te", "ft.games-ah.-2.5 ft.games-ou.22.5"),
+        ("bs", "f5.ah.-0.5 f5.ou.4.5"),
+    ],
+)
+def test_markets_that_one_score_decides_are_one_count(sport: str, ids: str) -> None:
+    assert len({count_of(parse_market(sport, one)) for one in ids.split()}) == 1
+
+
+@pytest.mark.parametrize(
+    ("sport", "ids"),
+    [
+        ("fb", "ft.ml ht.ml"),
+        ("te", "ft.ml ft.games-ah.-2.5 ft.sets-ah.-1.5 s1.ml s1.games-ah.-1.5"),
+        ("bs", "ft.ml ft.ah.-1.5 f5.ml f5.ou.4.5"),
+        ("bb", "ot.ml reg.ml"),
+    ],
+)
+def test_other_periods_and_units_that_stand_apart_are_other_counts(sport: str, ids: str) -> None:
+    markets = ids.split()
+    assert len({count_of(parse_market(sport, one)) for one in markets}) == len(markets)

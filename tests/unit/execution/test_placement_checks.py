@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from keter.betting_settings import RiskSettings
-from keter.domain.exposure import Exposure, ExposureStatus
+from keter.domain.exposure import Exposure, ExposureStatus, Terms
 from keter.domain.markets import Phase
 from keter.domain.runs import RunMark
 from keter.domain.signals import ApprovedSignal
@@ -79,7 +79,7 @@ def test_nothing_is_bet_on_a_redis_a_book_or_an_account_that_are_not_the_routers
 
 
 def in_book(signal: ApprovedSignal, status: ExposureStatus, stake_minor: int = 1000) -> Exposure:
-    made = as_exposure(signal.signal, stake_minor, signal.decision_id)
+    made = as_exposure(signal.signal, stake_minor, Terms(), signal.decision_id)
     return msgspec.structs.replace(made, status=status)
 
 

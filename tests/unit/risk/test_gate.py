@@ -497,6 +497,12 @@ def brute_worst(exposures: list[Exposure]) -> Decimal:
     return max(lost)
 
 
+def brute_worst_of_all(exposures: list[Exposure]) -> Decimal:
+    events = {e.event_uid for e in exposures}
+    worst = (brute_worst([e for e in exposures if e.event_uid == uid]) for uid in events)
+    return sum(worst, Decimal(0))
+
+
 @settings(max_examples=150, deadline=None)
 @given(some_limits(), st.lists(signals(), max_size=25), st.data())
 def test_no_accepted_sequence_ever_passes_any_cap(
@@ -554,11 +560,9 @@ def check_caps(
             <= risk.max_exposure_event
         )
     for league in ("L0", "L1"):
-        assert (
-            sum(e.stake_minor for e in open_orders if e.league == league)
-            <= 100 * risk.max_exposure_league
-        )
-    assert sum(e.stake_minor for e in open_orders) <= 100 * risk.max_exposure_total
+        held = [e for e in open_orders if e.league == league]
+        assert brute_worst_of_all(held) <= risk.max_exposure_league
+    assert brute_worst_of_all(open_orders) <= risk.max_exposure_total
     assert sum(e.stake_minor for e in open_orders) <= 20_000
     reserved = sum(e.stake_minor for e in open_orders if e.status is ExposureStatus.RESERVED)
     assert staked + reserved <= 100 * risk.max_exposure_day

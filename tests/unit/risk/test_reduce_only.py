@@ -114,13 +114,13 @@ def test_two_promises_do_not_share_the_bet_they_lie_beside() -> None:
     )
 
 
-def test_a_bet_booked_in_part_is_lain_beside_with_that_part_only() -> None:
-    """The venue took 900 of 1500; the rest may come or not, so the caps count it and this does
-    not.
+def test_a_bet_filled_in_part_is_lain_beside_with_that_part_only() -> None:
+    """The venue took 900 of 1500 at 2.20; the rest may come or not, so the caps count it and this
+    does not. The fill loses 900 or wins 1080, so beside it 1980 may be lost.
     """
-    part = msgspec.structs.replace(taken(UNDER, 1500), stands_minor=900)
-    assert check(taken(OVER, 900), [part]).accepted
-    assert check(taken(OVER, 901), [part]).reason is Reason.RAISES_EXPOSURE
+    part = msgspec.structs.replace(taken(UNDER, 1500), fills=((900, "2.20"),))
+    assert check(taken(OVER, 1980), [part]).accepted
+    assert check(taken(OVER, 1981), [part]).reason is Reason.RAISES_EXPOSURE
 
 
 def test_the_caps_hold_while_reducing_too() -> None:

@@ -1,13 +1,26 @@
-"""The contents of the risk book at one moment, read in one script."""
+"""The contents of the risk book at one moment, read in one script.
+
+An entry that cannot be read, as one of an older version, still counts: with its stake, lost at
+every score. The guard then rebuilds the book from the ledger.
+"""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 
 from keter.bus.codec import decode
 from keter.bus.connection import Arg, Bus
+from keter.bus.errors import PoisonedPayloadError
 from keter.clock import from_ms
-from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
+from keter.domain.exposure import (
+    FOREIGN_PREFIX,
+    UNKNOWN_STAKE_MINOR,
+    DayRisk,
+    Exposure,
+    ExposureStatus,
+)
 
 NO_DAY = "none"  # a script needs a key of a day even where there is no day
 
@@ -17,7 +30,7 @@ class RiskState(msgspec.Struct, frozen=True):
 
     ``exposures`` are those of one account, ``of_others`` those of all other accounts. ``day`` is
     None when no betting day has been booked yet. ``run`` is the mark of the run that rebuilt the
-    book.
+    book. ``unreadable`` names the decisions whose entries cannot be read.
     """
 
     revision: int
@@ -25,6 +38,7 @@ class RiskState(msgspec.Struct, frozen=True):
     day: DayRisk | None
     run: str = ""
     of_others: tuple[Exposure, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
 
 async def read_risk(bus: Bus, account: str, day: str | None, *, longest_ms: Arg) -> RiskState:
@@ -33,7 +47,7 @@ async def read_risk(bus: Bus, account: str, day: str | None, *, longest_ms: Arg)
     ``day`` is an ISO date.
 
     A reservation with more than ``longest_ms`` left counts as expired; an empty text sets no
-    maximum. Raises PoisonedPayloadError for an exposure that cannot be decoded.
+    maximum.
     """
     keys = [
         bus.keys.risk_revision,
@@ -45,12 +59,17 @@ async def read_risk(bus: Bus, account: str, day: str | None, *, longest_ms: Arg)
     ]
     revision, book, ends, streak, booked, run = await bus.redis.run("risk_read", keys, [longest_ms])
     expiry = _by_name(ends)
-    exposures = [_exposure(payload, expiry.get(name)) for name, payload in _by_name(book).items()]
+    entries = {name: (_entry(payload), payload) for name, payload in _by_name(book).items()}
+    exposures = [
+        _with_end(found or _lost_everywhere(name, payload), expiry.get(name))
+        for name, (found, payload) in entries.items()
+    ]
     exposures.sort(key=lambda exposure: (exposure.made_at, exposure.decision_id))
     risk = _day(day, _by_name(booked), streak) if day is not None else None
     own = tuple(exposure for exposure in exposures if exposure.account == account)
     others = tuple(exposure for exposure in exposures if exposure.account != account)
-    return RiskState(int(revision), own, risk, run.decode(), others)
+    unreadable = tuple(name for name, (found, _) in entries.items() if found is None)
+    return RiskState(int(revision), own, risk, run.decode(), others, unreadable)
 
 
 async def newest_day(bus: Bus) -> str | None:
@@ -63,11 +82,57 @@ def _by_name(flat: Sequence[bytes]) -> dict[str, bytes]:
     return {flat[i].decode(): flat[i + 1] for i in range(0, len(flat), 2)}
 
 
-def _exposure(payload: bytes, ends_ms: bytes | None) -> Exposure:
-    """Decode an exposure, with status and end as the book has them, not the payload."""
+# Few entries change between two looks at the book. The same objects also make the worst cases of
+# their events known already.
+@lru_cache(maxsize=4096)
+def _entry(payload: bytes) -> Exposure | None:
+    """Return the exposure of an entry, None if it cannot be read."""
+    try:
+        return decode(Exposure, payload)
+    except PoisonedPayloadError:
+        return None
+
+
+class _Remains(msgspec.Struct, frozen=True):
+    """What can be read of an entry of any version."""
+
+    event_uid: str = ""
+    league: str = ""
+    stake_minor: int = UNKNOWN_STAKE_MINOR
+    made_at: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    account: str = ""
+
+
+def _lost_everywhere(name: str, payload: bytes) -> Exposure:
+    """Return what an entry that cannot be read puts at risk: its stake, else more than any cap."""
+    try:
+        found = decode(_Remains, payload)
+    except PoisonedPayloadError:
+        found = _Remains()
+    # The name of a ticket that is not ours has the account in it: foreign:venue:name:key.
+    of_foreign = ":".join(name.split(":")[1:3]) if name.startswith(FOREIGN_PREFIX) else ""
+    return Exposure(
+        decision_id=name,
+        event_uid=found.event_uid or f"unreadable-{name}",
+        league=found.league,
+        market=None,
+        outcome=None,
+        stake_minor=max(found.stake_minor, 0),
+        odds="",
+        status=ExposureStatus.BET,
+        made_at=found.made_at,
+        account=found.account or of_foreign,
+    )
+
+
+@lru_cache(maxsize=4096)
+def _with_end(exposure: Exposure, ends_ms: bytes | None) -> Exposure:
+    """Return the exposure with status and end as the book has them, not the payload."""
     status = ExposureStatus.BET if ends_ms is None else ExposureStatus.RESERVED
     ends = from_ms(int(float(ends_ms))) if ends_ms is not None else None
-    return msgspec.structs.replace(decode(Exposure, payload), status=status, expires_at=ends)
+    if exposure.status is status and exposure.expires_at == ends:
+        return exposure
+    return msgspec.structs.replace(exposure, status=status, expires_at=ends)
 
 
 def _day(day: str, booked: Mapping[str, bytes], streak: bytes | None) -> DayRisk:

@@ -13,7 +13,7 @@ import structlog
 from keter.bus.state.risk import RiskBook, put_bet
 from keter.context import Context
 from keter.domain.alerts import AlertKind
-from keter.domain.exposure import FOREIGN_PREFIX, Exposure, ExposureStatus
+from keter.domain.exposure import FOREIGN_PREFIX, Exposure, ExposureStatus, Terms, terms_of
 from keter.domain.markets import event_uid, slug
 from keter.domain.references import ReferenceForm
 from keter.domain.tickets import Ticket, TicketStatus
@@ -51,6 +51,7 @@ class ForeignTickets:
         self._mode = context.account.mode
         zone = context.settings.mode.zone
         self._risk = RiskBook(context.bus, context.account.key, clock=context.clock, zone=zone)
+        self._terms = terms_of(context.account)
         self._refuse = refuse
         self._denied: dict[str, int] = {}
         self._copies = SecondCopy(context, ledger, alarms, account, form)
@@ -68,7 +69,8 @@ class ForeignTickets:
             if ticket.status not in OPEN:
                 await self._risk.release(self._name(ticket_key(ticket)))
                 continue
-            await put_bet(self._context.bus, exposure_of_ticket(ticket, self._account))
+            exposure = exposure_of_ticket(ticket, self._account, self._terms)
+            await put_bet(self._context.bus, exposure)
             if is_new:
                 self._context.heart.count("foreign")
                 log.warning(
@@ -144,8 +146,11 @@ def book_name(account: str, key: str) -> str:
     return f"{FOREIGN_PREFIX}{account}:{key}"
 
 
-def exposure_of_ticket(ticket: Ticket, account: str) -> Exposure:
-    """Return what a foreign ticket puts at risk on its account."""
+def exposure_of_ticket(ticket: Ticket, account: str, terms: Terms) -> Exposure:
+    """Return what a foreign ticket puts at risk on its account.
+
+    A running ticket is filled. A pending one may still be refused.
+    """
     # Without its time an event has no uid of ours; the names of the teams stand for it then.
     uid = f"foreign-{slug(ticket.home)}-v-{slug(ticket.away)}"
     if ticket.kickoff is not None and ticket.home and ticket.away:
@@ -162,4 +167,7 @@ def exposure_of_ticket(ticket: Ticket, account: str) -> Exposure:
         made_at=ticket.placed_at,
         score_at_bet=ticket.score_at_bet,
         account=account,
+        fills=((ticket.stake_minor, ticket.odds),) if ticket.status is TicketStatus.RUNNING else (),
+        strategy="",
+        terms=terms,
     )

@@ -9,7 +9,13 @@ import structlog
 from keter.bus.state.cooldowns import cool_down
 from keter.bus.state.risk import Booking, RiskBook, put_bet
 from keter.context import Context
-from keter.domain.exposure import FOREIGN_PREFIX, Exposure, ExposureStatus, exposure_of
+from keter.domain.exposure import (
+    FOREIGN_PREFIX,
+    Exposure,
+    ExposureStatus,
+    exposure_of,
+    terms_of,
+)
 from keter.domain.order_states import SETTLED, OrderState
 from keter.domain.orders import Order
 from keter.domain.streaks import LOSSES, Results, streak_change
@@ -32,12 +38,13 @@ class RiskUpdater:
         self._results = results
         zone = context.settings.mode.zone
         self._book = RiskBook(context.bus, context.account.key, clock=context.clock, zone=zone)
+        self._terms = terms_of(context.account)
 
     async def put(self, bet: Order) -> None:
         """Write the bet into the risk book, and its stake on the day it was made."""
         day = self._ledger.day_of(bet.intent.created_at)
         booking = Booking(day, bet.standing_minor or bet.intent.stake_minor)
-        await put_bet(self._context.bus, exposure_of(bet), booking)
+        await put_bet(self._context.bus, exposure_of(bet, self._terms), booking)
 
     async def refused(self, bet: Order) -> None:
         """Release the exposure of a refused bet, and let its selection cool down."""
@@ -68,7 +75,7 @@ class RiskUpdater:
         if regraded:
             if difference == 0 and not change:
                 return
-            await put_bet(self._context.bus, exposure_of(after))
+            await put_bet(self._context.bus, exposure_of(after, self._terms))
         await self._book.settle(
             after.intent.decision_id,
             day=self._ledger.day_of(after.settled_at or self._context.clock.now()),

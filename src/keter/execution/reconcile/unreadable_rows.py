@@ -20,7 +20,7 @@ import structlog
 from keter.bus.state.risk import RiskBook, put_bet
 from keter.context import Context
 from keter.domain.alerts import AlertKind
-from keter.domain.exposure import Exposure, ExposureStatus
+from keter.domain.exposure import UNKNOWN_STAKE_MINOR, Exposure, ExposureStatus
 from keter.domain.tickets import Ticket
 from keter.execution.reconcile.alarms import Alarms
 from keter.execution.reconcile.foreign_tickets import OPEN, ForeignTickets, book_name
@@ -29,7 +29,6 @@ from keter.plain import plain
 
 log = structlog.get_logger(__name__)
 UNKNOWN_STAKE = "unreadable"  # the risk book's name for all stakes of this kind
-UNKNOWN_STAKE_MINOR = 10**12  # the settings take no limit as large
 MOST_NAMED = 5
 REFUSED = "a value that the ledger does not take"
 
@@ -185,4 +184,5 @@ def _unknown_exposure(account: str, since: datetime) -> Exposure:
         status=ExposureStatus.BET,
         made_at=since,
         account=account,
+        strategy="",
     )

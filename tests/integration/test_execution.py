@@ -907,7 +907,7 @@ async def test_a_bet_sent_to_two_books_is_not_refused_by_the_first(desk: Desk) -
     bet = await desk.of()
     assert (bet.state, bet.standing_minor) == (S.FILLED, 900)
     [exposure] = (await desk.world.book().read()).exposures
-    assert (exposure.stake_minor, exposure.stands_minor) == (1500, 900)
+    assert (exposure.stake_minor, exposure.fills) == (1500, ((900, "2.2"),))
 
 
 async def test_a_settled_bet_keeps_its_money_when_one_of_its_tickets_leaves_the_list(

@@ -17,6 +17,7 @@ from keter.bus.state.permissions import arm, read_arming
 from keter.bus.state.risk import RiskBook
 from keter.bus.telemetry.alerts import read_alerts
 from keter.clock import ManualClock
+from keter.domain.exposure import Terms
 from keter.domain.order_states import OrderState
 from keter.domain.runs import OwnerRecord, Run
 from keter.domain.trading import CommandAction
@@ -115,7 +116,7 @@ async def test_a_replaced_ledger_disarms_live_and_says_so_until_it_is_armed_agai
         assert held is not None
         ends = NOW + timedelta(seconds=60)
         exposure = msgspec.structs.replace(
-            as_exposure(approved.signal, 1000, approved.decision_id), expires_at=ends
+            as_exposure(approved.signal, 1000, Terms(), approved.decision_id), expires_at=ends
         )
         assert await book.reserve(exposure, revision=(await book.read()).revision, lease=held)
         assert await book.convert(approved.decision_id, day=TODAY)

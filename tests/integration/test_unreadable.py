@@ -17,7 +17,7 @@ from keter.bus.queue import Pipe
 from keter.bus.state.risk import put_bet
 from keter.bus.telemetry.alerts import read_alerts
 from keter.bus.telemetry.audit import take_audit
-from keter.domain.exposure import exposure_of
+from keter.domain.exposure import Terms, exposure_of
 from keter.domain.order_states import SETTLED, OrderState
 from keter.domain.signals import Decision
 from keter.domain.streaks import losing_streak
@@ -286,7 +286,7 @@ async def move(desk: Desk, name: str, state: OrderState) -> None:
     if before is None:
         await put_in(world.ledger, S.FILLED, name)
         before = await world.ledger.orders.get(name)
-        await put_bet(world.bus, exposure_of(before))
+        await put_bet(world.bus, exposure_of(before, Terms()))
     if before.state is state:
         return
     now = world.clock.now()
@@ -362,7 +362,7 @@ async def test_a_settlement_booked_late_counts_where_it_was_settled(desk: Desk) 
     world = desk.world
     for name in ("a", "b"):
         await put_in(world.ledger, S.FILLED, name)
-        await put_bet(world.bus, exposure_of(await world.ledger.orders.get(name)))
+        await put_bet(world.bus, exposure_of(await world.ledger.orders.get(name), Terms()))
     changes = OrderChanges(pnl_minor=-1000, settled_at=world.clock.now())
     await world.ledger.orders.transition(
         "a", S.LOST, at=world.clock.now(), cause="venue", worker="t", changes=changes

@@ -21,7 +21,7 @@ from keter.bus.state.trading import change_trading
 from keter.bus.telemetry.heartbeats import Heart
 from keter.clock import ManualClock
 from keter.context import Context
-from keter.domain.exposure import Exposure, ExposureStatus, exposure_of
+from keter.domain.exposure import Exposure, ExposureStatus, Terms, exposure_of
 from keter.domain.runs import RunMark
 from keter.domain.signals import ApprovedSignal
 from keter.domain.trading import ExecutionMode, TradingMode, TradingState
@@ -83,7 +83,7 @@ class World:
         )
         await rebuild_book(
             self.bus,
-            [exposure_of(bet) for bet in bets],
+            [exposure_of(bet, Terms()) for bet in bets],
             [AccountDay(ACCOUNT, day)],
             lease=self.guard,
             clock=self.clock,

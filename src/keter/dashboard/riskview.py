@@ -7,7 +7,7 @@ from urllib.parse import unquote
 from keter.dashboard import models
 from keter.dashboard.facts import Facts
 from keter.dashboard.views import event_text, selection_text
-from keter.domain.exposure import Exposure, open_stake, worst_case
+from keter.domain.exposure import Exposure, open_stake, worst_case, worst_cases
 from keter.domain.limits import daily_loss_limit_minor
 from keter.domain.money import money_text, to_minor
 from keter.domain.trading import OperatorCommand, TradingState
@@ -57,14 +57,14 @@ def limit_rows(
         _money("day", "Stakes of the day", staked, to_minor(risk.max_exposure_day)),
         _money(
             "total",
-            "Open stakes in all",
-            open_stake(exposures),
+            "Worst cases of all events",
+            sum(worst_cases(exposures).values()),
             to_minor(risk.max_exposure_total),
             unknown,
         ),
         _money(
             "league",
-            "Open stakes in one league",
+            "Worst cases of one league's events",
             _most_in_one_league(exposures),
             to_minor(risk.max_exposure_league),
             highest,
@@ -83,9 +83,8 @@ def _unknown_text(summary: MoneySummary | None) -> str:
 
 def _most_in_one_league(exposures: Sequence[Exposure]) -> int:
     leagues = {exposure.league for exposure in exposures}
-    return max(
-        (open_stake(e for e in exposures if e.league == name) for name in leagues), default=0
-    )
+    worst = (worst_cases(e for e in exposures if e.league == name) for name in leagues)
+    return max((sum(events.values()) for events in worst), default=0)
 
 
 def _money(name: str, label: str, used: int | None, limit: int, note: str = "") -> models.Limit:
@@ -133,11 +132,16 @@ def _exposure_row(exposure: Exposure, names: Names) -> models.ExposureRow:
         if exposure.selection_id
         else "unreadable ticket",
         stake=money_text(exposure.stake_minor),
-        odds=exposure.odds,
+        odds=_odds(exposure),
         status=exposure.status.value,
         made_at=exposure.made_at,
         expires_at=exposure.expires_at,
     )
+
+
+def _odds(exposure: Exposure) -> str:
+    """Return the odds of the fills, joined by commas; those asked for while nothing is filled."""
+    return ",".join(dict.fromkeys(odds for _, odds in exposure.fills)) or exposure.odds
 
 
 def _event(uid: str, names: Names) -> str:

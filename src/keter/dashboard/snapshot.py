@@ -16,7 +16,7 @@ from keter.dashboard.funnel import confirmed_stage, funnel
 from keter.dashboard.views import order_row, pnl_series, signal_row
 from keter.dashboard.worker_rows import all_workers
 from keter.domain.alerts import Alert, runbook_id
-from keter.domain.exposure import open_stake
+from keter.domain.exposure import worst_cases
 from keter.domain.limits import daily_loss_limit_minor
 from keter.domain.money import money_text, to_minor
 from keter.domain.order_states import OrderState
@@ -64,7 +64,7 @@ def money_strip(facts: Facts, settings: Settings) -> models.MoneyStrip | None:
     summary, account = facts.ledger.summary, account_of(facts.bus.accounts, settings)
     confirmed = confirmed_stage(facts.ledger)[0].passed
     rejected = summary.states.get(OrderState.REFUSED, 0) + summary.states.get(OrderState.SKIPPED, 0)
-    exposure = open_stake(facts.bus.exposures)
+    exposure = sum(worst_cases(facts.bus.exposures).values())
     limit = to_minor(facts.bus.limits.max_exposure_total)
     return models.MoneyStrip(
         day=summary.day,

@@ -29,7 +29,6 @@ class Commitment(NamedTuple):
     * ``filled`` is True only for what the venue has confirmed.
     * ``start`` is the score from which an in-play handicap counts, at venues that do so.
     * ``account`` bears the commission, on its net winnings of a market.
-    * ``rules`` names the rules on void bets. Fills under different rules do not net.
     """
 
     market: Market
@@ -42,7 +41,6 @@ class Commitment(NamedTuple):
     account: str = ""
     commission: str = "0"
     rate: str = "1"
-    rules: str = ""
 
     @property
     def whole_match_market(self) -> Market:

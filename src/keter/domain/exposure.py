@@ -144,8 +144,6 @@ class Exposure(msgspec.Struct, frozen=True):
                 account=self.account,
                 commission=self.terms.commission,
                 rate=self.terms.rate if in_risk_currency else "1",
-                # Venues differ in when a bet is void, so the bet at one is no cover at another.
-                rules=self.account.partition(":")[0],
             )
             for stake, odds, filled in parts
         ]

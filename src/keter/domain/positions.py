@@ -9,8 +9,8 @@ A position is a profit-and-loss figure per cell of the event's outcome space.
 * Commission is taken from the net winnings of one account's market, as on Betfair.
 * Amounts are whole minor units, and each rounding goes against us.
 
-Counts, and fills under different rules on void bets, never cover each other: their worst cases are
-added. A sure gain is no cover either, because it may be made void: each part costs at least 0.
+Counts never cover each other: their worst cases are added. A sure gain of one is no cover for
+another either, because it may be made void: each count costs at least 0.
 """
 
 from bisect import bisect_left, bisect_right
@@ -57,7 +57,6 @@ class Position(NamedTuple):
     """
 
     of: Count
-    rules: str
     margins: tuple[Span, ...]
     totals: tuple[Span, ...]
     by_margin: tuple[int, ...]
@@ -142,16 +141,16 @@ class _Pool:
 
 
 def positions(commitments: Iterable[Commitment]) -> list[Position]:
-    """Return the positions of ONE event: one for each count and each set of rules."""
-    parts: dict[tuple[Count, str], list[tuple[_Selection, Commitment]]] = {}
+    """Return the positions of ONE event: one for each count."""
+    counts: dict[Count, list[tuple[_Selection, Commitment]]] = {}
     for one in commitments:
         market = one.whole_match_market
         selection = market, one.outcome
-        parts.setdefault((count_of(market), one.rules), []).append((selection, one))
-    return [_position(count, rules, held) for (count, rules), held in parts.items()]
+        counts.setdefault(count_of(market), []).append((selection, one))
+    return [_position(count, held) for count, held in counts.items()]
 
 
-def _position(count: Count, rules: str, held: list[tuple[_Selection, Commitment]]) -> Position:
+def _position(count: Count, held: list[tuple[_Selection, Commitment]]) -> Position:
     axes = {market: axis_of(market) for market in {market for (market, _), _ in held}}
     pools: dict[Axis, dict[tuple[str, Market], _Pool]] = {axis: {} for axis in Axis}
     for selection, one in held:
@@ -167,7 +166,7 @@ def _position(count: Count, rules: str, held: list[tuple[_Selection, Commitment]
     )
     by_margin = _along(pools[Axis.MARGIN].values(), margins)
     by_total = _along(pools[Axis.TOTAL].values(), totals)
-    return Position(count, rules, margins, totals, by_margin, by_total)
+    return Position(count, margins, totals, by_margin, by_total)
 
 
 def _along(pools: Iterable[_Pool], ranges: tuple[Span, ...]) -> tuple[int, ...]:

@@ -13,7 +13,7 @@ from math import inf
 from keter.bus.state.feeds import FeedFacts
 from keter.bus.telemetry.heartbeats import Heartbeat
 from keter.domain.alerts import Alert
-from keter.domain.exposure import ExposureStatus, open_stake
+from keter.domain.exposure import ExposureStatus, worst_cases
 from keter.domain.processes import Process
 from keter.domain.trading import TradingMode
 from keter.domain.verdicts import Reason
@@ -72,7 +72,8 @@ def put_account_bus(page: Page, bus: AccountBusPart, account: str, at: datetime)
         page.put("account_age_seconds", age_s(latest.fetched_at, at), account)
     for status in ExposureStatus:
         exposures = [exposure for exposure in bus.exposures if exposure.status is status]
-        page.put("exposure", money(open_stake(exposures)), account, status.value)
+        worst = sum(worst_cases(exposures).values())
+        page.put("exposure", money(worst), account, status.value)
         page.put("exposures", len(exposures), account, status.value)
 
 

@@ -95,7 +95,7 @@ GROUPS: dict[str, tuple[Spec, ...]] = {
         _gauge("losing_streak", "Losses in a row up to the last settled bet.", "account", "mode"),
         _gauge(
             "exposure",
-            "Stake at risk in the risk book; reserved stakes end by themselves.",
+            "Sum of the worst cases of all events by the risk book; reservations end alone.",
             "account",
             "status",
         ),

@@ -63,7 +63,7 @@ def test_a_handicap_in_play_of_another_sport_counts_the_whole_match() -> None:
 )
 def test_an_impossible_amount_is_refused(stake: object, odds: str, message: str) -> None:
     with pytest.raises((ValueError, InvalidOddsError), match=message):
-        amounts(Side.BACK, odds, stake)  # type: ignore[arg-type]  # wrong on purpose
+        amounts(Side.BACK, odds, stake)
 
 
 def test_impossible_terms_are_refused() -> None:

@@ -341,18 +341,6 @@ def test_amounts_are_in_the_accounts_currency_unless_accounts_are_added() -> Non
     assert worst_case([unread], in_risk_currency=True) == 921
 
 
-def test_a_bet_at_one_venue_covers_none_at_another() -> None:
-    """Their rules on void bets differ."""
-    line = Market(FT, MarketKind.OVER_UNDER, 10)
-    over, under = (filled(exposure(line, side)) for side in (Outcome.OVER, Outcome.UNDER))
-    apart = [
-        msgspec.structs.replace(over, account="one:a"),
-        msgspec.structs.replace(under, account="other:a"),
-    ]
-    assert worst_case([over, under]) == 0
-    assert worst_case(apart) == 2000
-
-
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [

@@ -332,12 +332,6 @@ def test_of_two_rates_of_one_market_the_worse_counts_for_gain_and_loss() -> None
     assert (position.at((1, 0)), position.at((0, 1))) == (200, -240)
 
 
-def test_fills_under_different_rules_never_cover_each_other() -> None:
-    over = filled(total(2.5), OVER, rules="book")
-    assert loss(over, filled(total(2.5), UNDER, rules="exchange")) == 2000
-    assert loss(over, filled(total(2.5), UNDER, rules="book")) == 0
-
-
 def test_a_sure_gain_of_the_first_half_does_not_cover_a_loss_of_the_match() -> None:
     sure = [filled(total(1.5, HT), side) for side in (OVER, UNDER)]
     assert loss(*sure, filled(RESULT, HOME)) == 1000

@@ -124,7 +124,7 @@ def test_a_bet_filled_in_part_is_lain_beside_with_that_part_only() -> None:
 
 
 def test_the_caps_hold_while_reducing_too() -> None:
-    context = replace(REDUCING, exposures=(taken(UNDER), elsewhere(98_001, "OTHER")))
+    context = replace(REDUCING, exposures=(taken(UNDER), elsewhere(99_001, "OTHER")))
     assert assess(OVER, context, limited(max_exposure_day=9999))[0].reason is Reason.EXPOSURE_TOTAL
 
 

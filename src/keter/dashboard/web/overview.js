@@ -69,7 +69,7 @@ function MoneyStrip() {
     ]} />
     <${Tile} name="Exposure and limit" value=${html`<${Gauge} pct=${money.exposure_pct} label="Open exposure in per cent of its limit" />`} lines=${[
       html`<${Amount} value=${money.exposure} why="Redis could not be asked" /> of <${Amount} value=${money.exposure_limit} />`,
-      'open stakes and reservations',
+      'worst cases of all events',
     ]} />
   </dl><//>`;
 }

@@ -150,7 +150,8 @@ def _rate(word: str) -> tuple[str, Decimal]:
     except DecimalException as e:
         raise ValueError(_RATES_SUCH_AS) from e
     # Beyond these bounds it is a slip: no currency costs a millionth, or a million, of another.
-    if not _CURRENCY.fullmatch(currency) or not Decimal("1e-6") <= rate <= Decimal("1e6"):
+    plausible = rate.is_finite() and Decimal("1e-6") <= rate <= Decimal("1e6")
+    if not _CURRENCY.fullmatch(currency) or not plausible:
         raise ValueError(_RATES_SUCH_AS)
     return currency, rate
 

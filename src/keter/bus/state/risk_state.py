@@ -59,17 +59,19 @@ async def read_risk(bus: Bus, account: str, day: str | None, *, longest_ms: Arg)
     ]
     revision, book, ends, streak, booked, run = await bus.redis.run("risk_read", keys, [longest_ms])
     expiry = _by_name(ends)
-    entries = {name: (_entry(payload), payload) for name, payload in _by_name(book).items()}
-    exposures = [
-        _with_end(found or _lost_everywhere(name, payload), expiry.get(name))
-        for name, (found, payload) in entries.items()
-    ]
+    exposures: list[Exposure] = []
+    unreadable: list[str] = []
+    for name, payload in _by_name(book).items():
+        found = _entry(payload, expiry.get(name))
+        if found is None:
+            unreadable.append(name)
+            found = _with_end(_lost_everywhere(name, payload), expiry.get(name))
+        exposures.append(found)
     exposures.sort(key=lambda exposure: (exposure.made_at, exposure.decision_id))
     risk = _day(day, _by_name(booked), streak) if day is not None else None
     own = tuple(exposure for exposure in exposures if exposure.account == account)
     others = tuple(exposure for exposure in exposures if exposure.account != account)
-    unreadable = tuple(name for name, (found, _) in entries.items() if found is None)
-    return RiskState(int(revision), own, risk, run.decode(), others, unreadable)
+    return RiskState(int(revision), own, risk, run.decode(), others, tuple(unreadable))
 
 
 async def newest_day(bus: Bus) -> str | None:
@@ -85,10 +87,10 @@ def _by_name(flat: Sequence[bytes]) -> dict[str, bytes]:
 # Few entries change between two looks at the book. The same objects also make the worst cases of
 # their events known already.
 @lru_cache(maxsize=4096)
-def _entry(payload: bytes) -> Exposure | None:
+def _entry(payload: bytes, ends_ms: bytes | None) -> Exposure | None:
     """Return the exposure of an entry, None if it cannot be read."""
     try:
-        return decode(Exposure, payload)
+        return _with_end(decode(Exposure, payload), ends_ms)
     except PoisonedPayloadError:
         return None
 
@@ -125,13 +127,10 @@ def _lost_everywhere(name: str, payload: bytes) -> Exposure:
     )
 
 
-@lru_cache(maxsize=4096)
 def _with_end(exposure: Exposure, ends_ms: bytes | None) -> Exposure:
     """Return the exposure with status and end as the book has them, not the payload."""
     status = ExposureStatus.BET if ends_ms is None else ExposureStatus.RESERVED
     ends = from_ms(int(float(ends_ms))) if ends_ms is not None else None
-    if exposure.status is status and exposure.expires_at == ends:
-        return exposure
     return msgspec.structs.replace(exposure, status=status, expires_at=ends)
 
 

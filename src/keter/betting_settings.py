@@ -135,11 +135,25 @@ class CommonRiskSettings(Group):
             or self.common_max_exposure_total
         )
 
-    def rate_of(self, currency: str) -> Decimal | None:
-        """Return the price of one unit of a currency in RISK_CURRENCY, None if it is not set."""
-        if currency == self.risk_currency:
-            return Decimal(1)
-        return dict(_rate(word) for word in self.currency_rates).get(currency)
+    def rate_of(self, currency: str) -> Decimal:
+        """Return the price of one unit of a currency in RISK_CURRENCY.
+
+        It is 1 where it is not set: ``check_rate`` lets that pass only while no cap needs it.
+        """
+        return self._rates.get(currency, Decimal(1))
+
+    def check_rate(self, currency: str) -> None:
+        """Raise ValueError if a common cap is set and the rate of ``currency`` is not."""
+        if self.has_cap and currency not in self._rates:
+            raise ValueError(
+                f"the COMMON_MAX_EXPOSURE caps are in {self.risk_currency}, and an account is in"
+                f" {currency}: put {currency}=<its price in {self.risk_currency}> into"
+                " CURRENCY_RATES, or set RISK_CURRENCY"
+            )
+
+    @property
+    def _rates(self) -> dict[str, Decimal]:
+        return dict(map(_rate, self.currency_rates)) | {self.risk_currency: Decimal(1)}
 
 
 def _rate(word: str) -> tuple[str, Decimal]:

@@ -19,17 +19,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from msgspec.structs import replace as replace_in
+import msgspec
 from pydantic import SecretStr, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from keter.betting_settings import (
-    CommonRiskSettings,
-    RiskSettings,
-    RouterSettings,
-    StakeSettings,
-)
+from keter.betting_settings import CommonRiskSettings, RiskSettings, RouterSettings, StakeSettings
 from keter.domain.accounts import Account
 from keter.domain.limits import LIVE_LIMITS
 from keter.domain.trading import ExecutionMode
@@ -140,18 +135,7 @@ class Settings(BaseSettings):
         for place, account in enumerate(self.accounts):
             if account.id in {other.id for other in self.accounts[:place]}:
                 raise ValueError(f"two of ACCOUNTS are {account.key}; each needs an AO_USER")
-        return self
-
-    @model_validator(mode="after")
-    def _rates_for_the_common_caps(self) -> Self:
-        common = self.common_risk
-        missing = {one.currency for one in self.accounts if common.rate_of(one.currency) is None}
-        if common.has_cap and missing:
-            raise ValueError(
-                f"the COMMON_MAX_EXPOSURE caps are in {common.risk_currency}, and an account is in"
-                f" {min(missing)}: put {min(missing)}=<its price in {common.risk_currency}> into"
-                " CURRENCY_RATES, or set RISK_CURRENCY"
-            )
+            self.common_risk.check_rate(account.currency)
         return self
 
     @property
@@ -206,9 +190,8 @@ class Settings(BaseSettings):
             one.venue.account(one.mode.account_currency, one.mode.execution_mode)
             for one in self.each
         )
-        # Without a common cap no rate is asked for, and none counts.
         rate_of = self.common_risk.rate_of
-        return tuple(replace_in(one, rate=rate_of(one.currency) or one.rate) for one in found)
+        return tuple(msgspec.structs.replace(one, rate=rate_of(one.currency)) for one in found)
 
     @property
     def account(self) -> Account:

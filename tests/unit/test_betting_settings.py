@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from keter.betting_settings import CommonRiskSettings
 from keter.errors import ConfigurationError
 from keter.settings import load_settings
 
@@ -58,8 +57,3 @@ def test_a_common_cap_is_no_accounts_own(tmp_path: Path) -> None:
     file.write_text("COMMON_MAX_EXPOSURE_TOTAL__ALICE=5\n")
     with pytest.raises(ConfigurationError, match="COMMON_MAX_EXPOSURE_TOTAL__ALICE"):
         load_settings(file, TWO)
-
-
-def test_a_currency_without_a_rate_has_none() -> None:
-    common = CommonRiskSettings(currency_rates=("USD=0.92",))
-    assert [common.rate_of(one) for one in ("EUR", "USD", "GBP")] == [1, Decimal("0.92"), None]

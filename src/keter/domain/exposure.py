@@ -1,7 +1,7 @@
 """Open risk: what orders and reservations may lose, each alone and all of an event together.
 
-This is the one exposure model. An exposure is an order as the risk book holds it: its fills, which
-net with others, and its rest, which may still be filled or not and counts only where it loses.
+This is the one exposure model. An exposure is an order as the risk book holds it. Its fills net
+with others. Its rest may still be filled or not, and counts only where it loses.
 ``keter.domain.positions`` lays both over the outcome space of the event's sport.
 
 Amounts are in minor units of the account's currency, or in the risk currency where the exposures

@@ -9,13 +9,12 @@ import contextlib
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-from keter.betting_settings import CommonRiskSettings
 from keter.bus.codec import decode, encode
 from keter.bus.errors import LeaseLostError, PoisonedPayloadError
 from keter.bus.locks import Lease
 from keter.bus.queue import Item, Pipe, approved_for
 from keter.context import Context
-from keter.domain.exposure import Terms, terms_of
+from keter.domain.exposure import terms_of
 from keter.domain.signals import ApprovedSignal
 from keter.domain.verdicts import Verdict
 from keter.execution.approvals import STAGE, ApprovalHandler
@@ -74,14 +73,13 @@ async def route(context: Context, ledger: Ledger, venue: Bookmaker) -> None:
 def placement_limits(settings: Settings) -> PlacementLimits:
     """Return the settings and rules that every placement is held against."""
     price = partial(recheck_price, settings.edge)
-    caps = partial(_within_caps, terms_of(settings.account), settings.common_risk)
+    caps = partial(_within_caps, settings)
     rules = PlacementRules(price, reduce_only.recheck, caps)
     return PlacementLimits(settings.router, settings.stake, settings.validation.in_play, rules)
 
 
-def _within_caps(
-    terms: Terms, common: CommonRiskSettings, approved: ApprovedSignal, facts: PlacementFacts
-) -> Verdict:
+def _within_caps(settings: Settings, approved: ApprovedSignal, facts: PlacementFacts) -> Verdict:
+    terms, common = terms_of(settings.account), settings.common_risk
     bet = as_exposure(approved.signal, approved.stake_minor, terms, approved.decision_id)
     held, caps = Held(facts.book, facts.of_others), Caps(facts.caps, common)
     return within_own_caps(bet, held, facts.staked_minor, caps)

@@ -195,6 +195,12 @@ def exposure_of(order: Order, terms: Terms) -> Exposure:
     )
 
 
+def turnover_of(order: Order) -> int:
+    """Return the stake that the order's day counts: what is filled and what the venue may fill."""
+    staked = order.standing_minor + order.resting_minor + order.in_doubt_minor
+    return staked or order.stake_minor
+
+
 def open_stake(exposures: Iterable[Exposure]) -> int:
     """Return the sum of the stakes in minor units."""
     return sum(exposure.stake_minor for exposure in exposures)

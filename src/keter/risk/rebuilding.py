@@ -11,7 +11,14 @@ from keter.bus.locks import Held
 from keter.bus.state.risk import AccountDay, RiskBook, rebuild_book
 from keter.bus.state.risk_state import RiskState
 from keter.context import Context
-from keter.domain.exposure import FOREIGN_PREFIX, DayRisk, Exposure, exposure_of, terms_of
+from keter.domain.exposure import (
+    FOREIGN_PREFIX,
+    DayRisk,
+    Exposure,
+    exposure_of,
+    terms_of,
+    turnover_of,
+)
 from keter.domain.order_states import NOT_SENT
 from keter.domain.orders import Order
 from keter.domain.streaks import losing_streak
@@ -150,8 +157,6 @@ def with_begun(day: DayRisk, todays: Sequence[Order]) -> tuple[DayRisk, dict[str
     """
     begun = [bet for bet in todays if bet.state in NOT_SENT]
     staked_minor = day.staked_minor + sum(bet.intent.stake_minor for bet in begun)
-    booked = {
-        bet.intent.decision_id: bet.standing_minor or bet.intent.stake_minor for bet in todays
-    }
+    booked = {bet.intent.decision_id: turnover_of(bet) for bet in todays}
     day = msgspec.structs.replace(day, staked_minor=staked_minor, bets=day.bets + len(begun))
     return day, booked

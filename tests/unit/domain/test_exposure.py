@@ -18,6 +18,7 @@ from keter.domain.exposure import (
     exposure_of,
     open_stake,
     terms_of,
+    turnover_of,
     worst_case,
     worst_cases,
 )
@@ -459,6 +460,20 @@ def test_totals_without_prices_count_at_their_average_rounded_against_us() -> No
     assert 0 < exact - Fraction(price) < Fraction(1, 10**18)
     ((_, laid),) = at_risk(fill("a", 3), fill("b", 4, "2.1"), Voided(2), side=Side.LAY)[1]
     assert 0 < Fraction(laid) - exact < Fraction(1, 10**18)
+
+
+def test_the_day_counts_what_is_filled_and_what_may_be() -> None:
+    turnovers = [
+        turnover_of(order)
+        for order in (
+            fresh(an_order_intent("r", 10, Side.BACK)),
+            open_order(),
+            open_order(fill("a", 3)),
+            open_order(fill("a", 3), CancelAsked(), CancelConfirmed(7)),
+            msgspec.structs.replace(open_order(), state=S.FILLED, fills=one_fill(6)),
+        )
+    ]
+    assert turnovers == [10, 10, 10, 3, 6]
 
 
 @pytest.mark.parametrize("state", [S.SKIPPED, S.REFUSED])

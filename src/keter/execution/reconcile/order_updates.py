@@ -177,8 +177,8 @@ class OrderUpdater:
     async def _follow(
         self, before: Order, after: Order, tickets: Sequence[Ticket], now: datetime
     ) -> None:
-        """Bring the risk book up to the ledger: the stake as booked, the end of a settled bet."""
-        if before.state not in SETTLED and after.standing_minor != before.standing_minor:
+        """Bring the risk book up to the ledger: what is filled, the end of a settled bet."""
+        if before.state not in SETTLED and after.fills != before.fills:
             await self._risk.put(after)
         if after.state in SETTLED:
             await self._settled(before, after, tickets, now)

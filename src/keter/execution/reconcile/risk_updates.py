@@ -15,6 +15,7 @@ from keter.domain.exposure import (
     ExposureStatus,
     exposure_of,
     terms_of,
+    turnover_of,
 )
 from keter.domain.order_states import SETTLED, OrderState
 from keter.domain.orders import Order
@@ -43,7 +44,7 @@ class RiskUpdater:
     async def put(self, bet: Order) -> None:
         """Write the bet into the risk book, and its stake on the day it was made."""
         day = self._ledger.day_of(bet.intent.created_at)
-        booking = Booking(day, bet.standing_minor or bet.intent.stake_minor)
+        booking = Booking(day, turnover_of(bet))
         await put_bet(self._context.bus, exposure_of(bet, self._terms), booking)
 
     async def refused(self, bet: Order) -> None:

@@ -21,6 +21,15 @@ class Caps(NamedTuple):
     common: CommonRiskSettings
 
 
+class CapRow(NamedTuple):
+    """A cap in minor units, what is used of it, and the reason of a refusal by it."""
+
+    label: str
+    used: int
+    limit: int
+    reason: Reason
+
+
 class Held(NamedTuple):
     """What is at risk beside a bet: of its own account, and of all others."""
 
@@ -64,23 +73,33 @@ def _worst(
 
 def cap_refusal(numbers: Mapping[str, int], caps: Caps) -> Verdict | None:
     """Return the refusal for the first cap that ``numbers`` (see ``totals``) exceed, or None."""
-    risk, common = caps
-    rows = [
+    risk = caps.risk
+    own = (
         ("event_minor", risk.max_exposure_event, Reason.EXPOSURE_EVENT),
         ("league_minor", risk.max_exposure_league, Reason.EXPOSURE_LEAGUE),
         ("day_minor", risk.max_exposure_day, Reason.EXPOSURE_DAY),
         ("total_minor", risk.max_exposure_total, Reason.EXPOSURE_TOTAL),
-    ]
-    of_all = [
-        ("common_event_minor", common.common_max_exposure_event, Reason.COMMON_EXPOSURE_EVENT),
-        ("common_league_minor", common.common_max_exposure_league, Reason.COMMON_EXPOSURE_LEAGUE),
-        ("common_total_minor", common.common_max_exposure_total, Reason.COMMON_EXPOSURE_TOTAL),
-    ]
-    # A common cap of 0 is none.
-    for name, cap, reason in rows + [row for row in of_all if row[1]]:
-        if numbers[name] > to_minor(cap):
-            return reject(reason, would_be_minor=numbers[name], limit_minor=to_minor(cap))
+    )
+    rows = [CapRow("", numbers[name], to_minor(cap), reason) for name, cap, reason in own]
+    for row in rows + common_rows(numbers, caps.common):
+        if row.used > row.limit:
+            return reject(row.reason, would_be_minor=row.used, limit_minor=row.limit)
     return None
+
+
+def common_rows(numbers: Mapping[str, int], common: CommonRiskSettings) -> list[CapRow]:
+    """Return the common caps that are set, with what ``numbers`` (see ``totals``) use of them."""
+    rows = (
+        ("event", "event", common.common_max_exposure_event, Reason.COMMON_EXPOSURE_EVENT),
+        ("league", "league", common.common_max_exposure_league, Reason.COMMON_EXPOSURE_LEAGUE),
+        ("all events", "total", common.common_max_exposure_total, Reason.COMMON_EXPOSURE_TOTAL),
+    )
+    # A common cap of 0 is none.
+    return [
+        CapRow(f"{label} on all accounts", numbers[f"common_{name}_minor"], to_minor(cap), reason)
+        for label, name, cap, reason in rows
+        if cap
+    ]
 
 
 def within_own_caps(bet: Exposure, held: Held, staked_minor: int, caps: Caps) -> Verdict:

@@ -19,7 +19,7 @@ from keter.domain.verdicts import Number, Reason, Verdict, accept, reject
 from keter.pricing.staking import growth, kelly, proportional_stake
 from keter.pricing.value import Chances
 from keter.risk import reduce_only
-from keter.risk.caps import Caps, Held, cap_refusal, totals
+from keter.risk.caps import Caps, Held, cap_refusal, common_rows, totals
 
 # A stake near the whole bankroll makes every growth minus infinity, which ranks nothing.
 LARGEST_SHARE = 0.5
@@ -270,7 +270,7 @@ def tightest(
 
     ``numbers`` are those of ``totals``.
     """
-    risk, day = limits.risk, context.day
+    risk, day, shared = limits.risk, context.day, common_rows(numbers, limits.common)
     rows = (
         ("event", "_minor", numbers["event_minor"], to_minor(risk.max_exposure_event)),
         ("league", "_minor", numbers["league_minor"], to_minor(risk.max_exposure_league)),
@@ -281,6 +281,10 @@ def tightest(
         ("bets on the event", "", context.bets_on_event + 1, risk.max_bets_per_event),
         ("bets in the throttle window", "", context.bets_in_window + 1, risk.throttle_bets),
         ("losing streak", "", day.streak, risk.losing_streak_limit),
+        *(
+            (row.label, "_minor", row.used, row.limit)
+            for row in common_rows(numbers, limits.common)
+        ),
     )
     name, unit, used, limit = max(rows, key=lambda row: row[2] / row[3] if row[3] else 0.0)
     return {"tightest": name, f"tightest_left{unit}": limit - used, f"tightest_limit{unit}": limit}

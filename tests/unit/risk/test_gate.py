@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from keter.betting_settings import RiskSettings, StakeSettings
+from keter.betting_settings import CommonRiskSettings, RiskSettings, StakeSettings
 from keter.domain.exposure import DayRisk, Exposure, ExposureStatus
 from keter.domain.market_kinds import MarketKind, Outcome
 from keter.domain.markets import Market, parse_market
@@ -215,6 +215,16 @@ def test_what_is_left_of_the_tightest_limit_counts_what_is_open_already(
         numbers["tightest_left_minor"],
         numbers["tightest_limit_minor"],
     ) == expected
+
+
+def test_a_common_cap_is_the_tightest_where_the_smallest_part_of_it_is_left() -> None:
+    """The other account has 10 at risk on the event, and this bet is 10 more of 25."""
+    common = CommonRiskSettings(common_max_exposure_event=Decimal(25))
+    context = replace(CALM, of_others=(taken(a_signal()),))
+    made = assess(a_signal(), context, replace(LIMITS, common=common))
+    numbers = made.verdict.numbers
+    assert (numbers["tightest"], numbers["tightest_left_minor"]) == ("event on all accounts", 500)
+    assert (numbers["common_event_minor"], numbers["event_minor"]) == (2000, 1000)
 
 
 def test_a_foreign_ticket_weighs_on_the_caps_of_its_event() -> None:

@@ -27,6 +27,7 @@ class BusFacts:
 
     Heartbeats, queues, feeds, accounts, counts and alerts are those of all accounts.
 
+    ``exposures`` are the account's, ``of_others`` those of all other accounts.
     ``limits`` are those in force, with the operators' changes. ``reconciled_at`` is when ledger and
     venue were last compared completely; None when nobody knows.
     """
@@ -46,6 +47,7 @@ class BusFacts:
     ticks: list[models.Tick]
     redis: models.RedisFacts
     owner: OwnerRecord | None
+    of_others: tuple[Exposure, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

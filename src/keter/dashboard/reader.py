@@ -127,6 +127,7 @@ class Reader:
         if standing.problem is not None:
             raise UnavailableError(standing.problem)
         accounts, owner = await read_accounts(bus), await self._owner()
+        book = await RiskBook(bus, name).read()
         return BusFacts(
             standing=standing,
             armed=owner is not None and await read_arming(bus, name, owner.run.mark) is not None,
@@ -137,7 +138,8 @@ class Reader:
             queues=await depths(bus, self._whole.account_keys),
             feeds=await read_feeds(bus, self._whole.account_keys),
             accounts=accounts,
-            exposures=(await RiskBook(bus, name).read()).exposures,
+            exposures=book.exposures,
+            of_others=book.of_others,
             limits=lowered(self.settings.risk, await read_limits(bus, name)),
             counts=await read_counts(bus, period_of(day, self.settings.account.mode)),
             alerts=self._held.active(await read_alerts(bus)),

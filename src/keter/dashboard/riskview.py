@@ -1,9 +1,10 @@
 """How close to the limits: from the risk book, the day and the settings. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 from urllib.parse import unquote
 
+from keter.betting_settings import CommonRiskSettings
 from keter.dashboard import models
 from keter.dashboard.facts import Facts
 from keter.dashboard.views import event_text, selection_text
@@ -14,6 +15,11 @@ from keter.domain.trading import OperatorCommand, TradingState
 from keter.ledger import MoneySummary
 from keter.settings import Settings
 
+_LABELS = {
+    "event": "Worst case of one event",
+    "league": "Worst cases of one league's events",
+    "total": "Worst cases of all events",
+}
 Names = Mapping[str, tuple[str, str]]
 
 
@@ -57,22 +63,39 @@ def limit_rows(
         _money("day", "Stakes of the day", staked, to_minor(risk.max_exposure_day)),
         _money(
             "total",
-            "Worst cases of all events",
+            _LABELS["total"],
             sum(worst_cases(exposures).values()),
             to_minor(risk.max_exposure_total),
             unknown,
         ),
         _money(
             "league",
-            "Worst cases of one league's events",
+            _LABELS["league"],
             _most_in_one_league(exposures),
             to_minor(risk.max_exposure_league),
             highest,
         ),
-        _money(
-            "event", "Worst case of one event", worst, to_minor(risk.max_exposure_event), highest
-        ),
+        _money("event", _LABELS["event"], worst, to_minor(risk.max_exposure_event), highest),
+        *common_rows([*exposures, *facts.bus.of_others], settings.common_risk),
     ]
+
+
+def common_rows(everyone: Sequence[Exposure], common: CommonRiskSettings) -> Iterator[models.Limit]:
+    """Yield each common cap that is set, with what all accounts together use of it."""
+    events = worst_cases(everyone, in_risk_currency=True)
+    rows = (
+        ("event", max(events.values(), default=0), common.common_max_exposure_event),
+        (
+            "league",
+            _most_in_one_league(everyone, in_risk_currency=True),
+            common.common_max_exposure_league,
+        ),
+        ("total", sum(events.values()), common.common_max_exposure_total),
+    )
+    for name, used, cap in rows:
+        if cap:
+            label = f"{_LABELS[name]} on all accounts"
+            yield _money(f"common_{name}", label, used, to_minor(cap), f"in {common.risk_currency}")
 
 
 def _unknown_text(summary: MoneySummary | None) -> str:
@@ -81,9 +104,13 @@ def _unknown_text(summary: MoneySummary | None) -> str:
     return f"{money_text(summary.unknown_stake_minor)} of it in {summary.unknown} UNKNOWN"
 
 
-def _most_in_one_league(exposures: Sequence[Exposure]) -> int:
-    leagues = {exposure.league for exposure in exposures}
-    worst = (worst_cases(e for e in exposures if e.league == name) for name in leagues)
+def _most_in_one_league(exposures: Sequence[Exposure], *, in_risk_currency: bool = False) -> int:
+    worst = (
+        worst_cases(
+            (one for one in exposures if one.league == name), in_risk_currency=in_risk_currency
+        )
+        for name in {exposure.league for exposure in exposures}
+    )
     return max((sum(events.values()) for events in worst), default=0)
 
 

@@ -281,10 +281,7 @@ def tightest(
         ("bets on the event", "", context.bets_on_event + 1, risk.max_bets_per_event),
         ("bets in the throttle window", "", context.bets_in_window + 1, risk.throttle_bets),
         ("losing streak", "", day.streak, risk.losing_streak_limit),
-        *(
-            (row.label, "_minor", row.used, row.limit)
-            for row in common_rows(numbers, limits.common)
-        ),
+        *((one.label, "_minor", one.used, one.limit) for one in shared),
     )
     name, unit, used, limit = max(rows, key=lambda row: row[2] / row[3] if row[3] else 0.0)
     return {"tightest": name, f"tightest_left{unit}": limit - used, f"tightest_limit{unit}": limit}

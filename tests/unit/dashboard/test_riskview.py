@@ -1,9 +1,17 @@
 """What rests or is locked is named by event and selection, not by a key of Redis."""
 
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from keter.betting_settings import CommonRiskSettings
 from keter.bus.keys import Keys
 from keter.dashboard.funnel import confirmed_stage
-from keter.dashboard.riskview import hold_row
-from tests.kit.execution import ACCOUNT
+from keter.dashboard.riskview import common_rows, event_rows, hold_row
+from keter.domain.exposure import Exposure, ExposureStatus, Terms
+from keter.domain.market_kinds import Outcome
+from tests.kit.execution import ACCOUNT, NOW, TOTALS
 
 
 def test_a_rest_of_an_event_and_of_a_selection_and_a_lock_are_read_from_their_keys() -> None:
@@ -47,3 +55,43 @@ def test_teams_are_written_as_the_bets_on_them_say() -> None:
 
 def test_without_a_ledger_the_funnel_does_not_claim_that_nothing_was_confirmed() -> None:
     assert confirmed_stage(None) == []
+
+
+def at_risk(
+    name: str, outcome: Outcome, *, filled: bool, stake: int = 1000, **other: Any
+) -> Exposure:
+    made = Exposure(
+        name, "e", "L", TOTALS, outcome, stake, "2.10", ExposureStatus.BET, NOW, account=ACCOUNT,
+        fills=((stake, "2.15"),) if filled else (),
+    )  # fmt: skip
+    return msgspec.structs.replace(made, **other)
+
+
+def test_an_events_row_is_its_worst_case_and_not_its_stakes() -> None:
+    over, under = (at_risk(side, side, filled=True) for side in (Outcome.OVER, Outcome.UNDER))
+    (row,) = event_rows([over, under], 10_000, {})
+    assert (row.stakes, row.staked, row.worst, row.pct) == (2, "20.00", "0.00", 0)
+    waiting = at_risk("u", Outcome.UNDER, filled=False)
+    other = at_risk("x", Outcome.OVER, filled=False, stake=500, event_uid="f")
+    rows = event_rows([over, waiting, other], 10_000, {})
+    assert [(one.event_uid, one.worst, one.pct) for one in rows] == [
+        ("e", "10.00", 10),
+        ("f", "5.00", 5),
+    ]
+
+
+def test_the_common_caps_that_are_set_are_shown_in_the_risk_currency() -> None:
+    dollars = at_risk("d", Outcome.OVER, filled=True, terms=Terms(rate="0.5"), account="v:b")
+    everyone = [at_risk("o", Outcome.OVER, filled=True), dollars]
+    assert list(common_rows(everyone, CommonRiskSettings())) == []
+    caps = CommonRiskSettings(
+        common_max_exposure_event=Decimal(30),
+        common_max_exposure_league=Decimal(60),
+        common_max_exposure_total=Decimal(150),
+    )
+    rows = [(one.name, one.used, one.limit, one.pct) for one in common_rows(everyone, caps)]
+    assert rows == [
+        ("common_event", "15.00", "30.00", 50),
+        ("common_league", "15.00", "60.00", 25),
+        ("common_total", "15.00", "150.00", 10),
+    ]

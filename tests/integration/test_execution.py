@@ -25,7 +25,7 @@ from keter.domain.exposure import Exposure, ExposureStatus
 from keter.domain.feed import EventScore
 from keter.domain.market_kinds import Outcome
 from keter.domain.markets import Phase, event_uid
-from keter.domain.order_calls import Placement, PlacementQuote, PlaceOrder, PlaceOutcome
+from keter.domain.order_calls import OrderRequest, PlaceAnswer, PlacementQuote, PlaceResult
 from keter.domain.order_states import OrderState
 from keter.domain.orders import Order
 from keter.domain.quotes import BookPrices, Score
@@ -277,7 +277,7 @@ async def test_a_ticket_that_is_listed_before_the_answer_is_as_good_as_the_answe
     assert signal is not None
     honest = desk.world.venue.place
 
-    async def slow(order: PlaceOrder) -> Placement:
+    async def slow(order: OrderRequest) -> PlaceAnswer:
         answer = await honest(order)
         desk.world.venue.decide(0, accept=True)
         await desk.look()
@@ -333,9 +333,9 @@ async def test_a_5xx_answer_is_silence_and_no_error_answer(desk: Desk, status: i
     all.
     """
     placed = classify(Reply(status, b""), "ktx")
-    assert (placed.outcome, placed.code) == (PlaceOutcome.UNKNOWN, None)
+    assert (placed.result, placed.code) == (PlaceResult.UNKNOWN, None)
 
-    async def place(_order: PlaceOrder) -> Placement:
+    async def place(_order: OrderRequest) -> PlaceAnswer:
         return placed
 
     desk.world.venue.place = place  # type: ignore[method-assign, assignment]  # a proxy before the venue
@@ -749,7 +749,7 @@ async def test_an_event_rests_while_its_bet_is_on_its_way_to_the_venue(
     during: list[Reason | None] = []
     honest = world.venue.place
 
-    async def slow(order: PlaceOrder) -> Placement:
+    async def slow(order: OrderRequest) -> PlaceAnswer:
         during.append(await cooling(world.bus, ACCOUNT, signal.signal.event_uid, "ft.1x2.home"))
         return await honest(order)
 
@@ -1031,7 +1031,7 @@ async def test_a_router_goes_on_although_a_renewal_of_its_lease_swallows_a_cance
     desk.router.router._pipe = Pipe()  # type: ignore[assignment]  # only touched here
     honest = world.venue.place
 
-    async def slow(order: PlaceOrder) -> Placement:
+    async def slow(order: OrderRequest) -> PlaceAnswer:
         await touching.wait()
         return await honest(order)
 

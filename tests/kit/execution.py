@@ -20,10 +20,10 @@ from keter.domain.accounts import Account, AccountId
 from keter.domain.market_kinds import Outcome
 from keter.domain.markets import Event, Market, Phase, event_uid, parse_market
 from keter.domain.order_calls import (
-    Placement,
+    OrderRequest,
+    PlaceAnswer,
     PlacementQuote,
-    PlaceOrder,
-    PlaceOutcome,
+    PlaceResult,
     QuoteRequest,
 )
 from keter.domain.order_states import OrderState
@@ -258,7 +258,7 @@ class ModelVenue:
     def __init__(self, now: Callable[[], datetime], capability: Capability = CAPABILITY) -> None:
         self.capability = capability
         self.tickets: list[Ticket] = []
-        self.calls: list[PlaceOrder] = []
+        self.calls: list[OrderRequest] = []
         self.answers: list[str] = []
         self.quotes: dict[str, PlacementQuote] = {}
         self.hidden: set[str] = set()
@@ -273,7 +273,7 @@ class ModelVenue:
         }
         return [self.quotes.get(book, standard[book]) for book in request.books]
 
-    async def place(self, order: PlaceOrder) -> Placement:
+    async def place(self, order: OrderRequest) -> PlaceAnswer:
         self.calls.append(order)
         answer = self.answers.pop(0) if self.answers else "sent"
         if answer in {"sent", "lost_after", "error_after"}:
@@ -282,13 +282,13 @@ class ModelVenue:
             raise RuntimeError("a bug in the client")
         code = {"error_after": -1307, "error_before": -1307, "refused": -1, "sent": 0}.get(answer)
         outcome = {
-            "sent": PlaceOutcome.SENT,
-            "refused": PlaceOutcome.REFUSED,
-            "not_sent": PlaceOutcome.NOT_SENT,
+            "sent": PlaceResult.ACCEPTED,
+            "refused": PlaceResult.REFUSED,
+            "not_sent": PlaceResult.NOT_SENT,
         }
-        return Placement(outcome.get(answer, PlaceOutcome.UNKNOWN), answer, code=code)
+        return PlaceAnswer(outcome.get(answer, PlaceResult.UNKNOWN), answer, code=code)
 
-    def _book(self, order: PlaceOrder) -> None:
+    def _book(self, order: OrderRequest) -> None:
         book, text = order.prices[0]
         self.tickets.append(
             Ticket(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from keter.bus.codec import encode
-from keter.domain.order_calls import Placement, PlaceOutcome
+from keter.domain.order_calls import PlaceAnswer, PlaceResult
 from keter.domain.order_states import OrderState
 from keter.domain.orders import Intent
 from keter.domain.references import make_reference
@@ -15,7 +15,6 @@ from keter.domain.verdicts import Reason
 from keter.execution.price_choice import Plan
 from keter.venues.base import Capability
 
-NOT_SENT = "not_sent"  # begins the cause of a refusal that the venue never received
 # Our own reasons not to make a call that was already prepared.
 _OWN_STOPS: Mapping[str, Reason] = {
     reason.value: reason for reason in (Reason.HALT_FILE, Reason.LOCK_LOST, Reason.SIGNAL_STALE)
@@ -87,25 +86,23 @@ def sending_evidence(plan: Plan, age_s: float) -> dict[str, object]:
     return {"prices": prices, "stake_minor": plan.stake_minor, "age_s": age_s}
 
 
-def step_after(placement: Placement) -> Step:
+def step_after(placement: PlaceAnswer) -> Step:
     """Return the step that the venue's answer leads to. What is no clear answer is UNKNOWN."""
-    if placement.outcome is PlaceOutcome.SENT:
+    if placement.result is PlaceResult.ACCEPTED:
         return Step(OrderState.OPEN, "sent")
-    if placement.outcome is PlaceOutcome.UNKNOWN:
+    if placement.result is PlaceResult.UNKNOWN:
         return Step(OrderState.UNKNOWN, placement.kind, placement.kind)
-    refused = placement.outcome is PlaceOutcome.REFUSED
-    cause = placement.kind if refused else f"{NOT_SENT}:{placement.kind}"
-    return Step(OrderState.REFUSED, cause, cause)
+    return Step(OrderState.REFUSED, placement.cause, placement.cause)
 
 
-def answer_evidence(placement: Placement) -> dict[str, object]:
+def answer_evidence(placement: PlaceAnswer) -> dict[str, object]:
     """Return what is kept of the venue's answer."""
     message = placement.message[:500]
     return {"kind": placement.kind, "message": message, "code": placement.code}
 
 
-def refusal_reason(placement: Placement) -> Reason:
+def refusal_reason(placement: PlaceAnswer) -> Reason:
     """Return the reason code of a placement that was refused or not sent."""
-    if placement.outcome is PlaceOutcome.REFUSED:
+    if placement.result is PlaceResult.REFUSED:
         return Reason.VENUE_REFUSED
     return _OWN_STOPS.get(placement.kind, Reason.VENUE_UNAVAILABLE)

@@ -25,7 +25,7 @@ from keter.bus.errors import (
     PoisonedPayloadError,
 )
 from keter.clock import Clock, Ids
-from keter.domain.order_calls import Placement, PlaceOrder, PlaceOutcome
+from keter.domain.order_calls import OrderRequest, PlaceAnswer, PlaceResult
 from keter.domain.order_states import OrderState
 from keter.domain.orders import Intent, Order
 from keter.domain.signals import ApprovedSignal, check_age
@@ -215,7 +215,7 @@ class Placer:
         verdict: Verdict,
         lock: HeldLock,
     ) -> PlacementResult:
-        order = PlaceOrder(
+        order = OrderRequest(
             approved.signal.update.ref,
             intent.market,
             intent.outcome,
@@ -229,7 +229,7 @@ class Placer:
         await self._move(intent, Step(OrderState.SENDING, "sending"), evidence, fenced=True)
         stop = self._last_stop(approved, lock)
         placement = (
-            Placement(PlaceOutcome.NOT_SENT, stop) if stop is not None else await self._call(order)
+            PlaceAnswer(PlaceResult.NOT_SENT, stop) if stop is not None else await self._call(order)
         )
         return await self._record(intent, placement, verdict)
 
@@ -247,16 +247,16 @@ class Placer:
         age = check_age(approved.signal, self._clock.now(), max_age_s)
         return None if age.accepted else Reason.SIGNAL_STALE.value
 
-    async def _call(self, order: PlaceOrder) -> Placement:
+    async def _call(self, order: OrderRequest) -> PlaceAnswer:
         """Make the one call. Whatever goes wrong in it, the outcome is a value."""
         try:
             return await self._timed("place_call", self._venue.place(order))
         except Exception as e:
             log.exception("place_raised", reference=order.reference)
-            return Placement(PlaceOutcome.UNKNOWN, f"raised_{type(e).__name__}", str(e)[:200])
+            return PlaceAnswer(PlaceResult.UNKNOWN, f"raised_{type(e).__name__}", str(e)[:200])
 
     async def _record(
-        self, intent: Intent, placement: Placement, verdict: Verdict
+        self, intent: Intent, placement: PlaceAnswer, verdict: Verdict
     ) -> PlacementResult:
         """Write the answer of the call into the ledger."""
         step = step_after(placement)
@@ -270,7 +270,7 @@ class Placer:
         if step.target is not OrderState.REFUSED:
             return PlacementResult(verdict, bet, keeps_exposure=True, sent=True)
         refusal = reject(refusal_reason(placement), kind=placement.kind, code=placement.code)
-        sent = placement.outcome is PlaceOutcome.REFUSED
+        sent = placement.result is PlaceResult.REFUSED
         return PlacementResult(refusal, bet, keeps_exposure=False, sent=sent)
 
     async def _timed(self, name: str, work: Awaitable[T]) -> T:

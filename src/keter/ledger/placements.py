@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.engine import Connection, Row
 
-from keter.domain.order_calls import PlaceOutcome
+from keter.domain.order_calls import PlaceResult
 from keter.domain.order_states import OrderState
 from keter.domain.orders import Order
 from keter.domain.placements import PlacementFact
@@ -49,7 +49,7 @@ def _fact(bet: Order, trail: Iterable[Row[tuple[object, ...]]]) -> PlacementFact
         by_target.setdefault(step.target, step)
     sending = by_target.get(OrderState.SENDING)
     decided = by_target.get(OrderState.FILLED) or by_target.get(OrderState.REFUSED)
-    if sending is None or (decided is not None and decided.cause.startswith(PlaceOutcome.NOT_SENT)):
+    if sending is None or (decided is not None and decided.cause.startswith(PlaceResult.NOT_SENT)):
         return None
     asked = tuple((str(book), str(text)) for book, text in sending.evidence.get("prices", ()))
     return PlacementFact(

@@ -5,14 +5,20 @@ Gates and processes ask the capability, never the venue's name.
 
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
 from keter.domain.feed import FeedUpdate
-from keter.domain.market_kinds import MarketKind
-from keter.domain.markets import Phase
-from keter.domain.order_calls import Placement, PlacementQuote, PlaceOrder, QuoteRequest
+from keter.domain.order_calls import (
+    CancelAnswer,
+    CancelOrder,
+    OrderRequest,
+    PlaceAnswer,
+    PlacementQuote,
+    QuoteRequest,
+)
+from keter.domain.order_reconciling import VenueOrder, VenueView
 from keter.domain.references import ReferenceForm
 from keter.domain.tickets import AccountSnapshot, Ticket
 from keter.errors import KeterError, RetryLaterError
@@ -21,20 +27,18 @@ from keter.errors import KeterError, RetryLaterError
 class Capability(msgspec.Struct, frozen=True):
     """What a venue can do.
 
-    ``reference_unique_s``: for how many seconds a repeated reference is refused; 0 means never.
+    * ``reference_form``: the letters and the length that it takes of a reference of ours.
+    * ``can_lay``: it takes orders against an outcome.
+    * ``can_cancel``: orders rest there and may be cancelled.
+    * ``cancels_by_reference``: a cancel needs no id of the venue's.
+    * ``handicap_from_score_at_bet``: a handicap in play counts from the score at the bet.
     """
 
     venue: str
-    market_kinds: frozenset[MarketKind]
-    odds_formats: tuple[str, ...]
-    can_cancel: bool
-    can_replace: bool
     reference_form: ReferenceForm
-    reference_unique_s: float
-    asynchronous_acceptance: bool
-    minimum_stake_minor: int
-    feed_interval_s: dict[Phase, float]
-    placement_timeout_s: float
+    can_lay: bool
+    can_cancel: bool
+    cancels_by_reference: bool
     handicap_from_score_at_bet: bool
 
 
@@ -94,7 +98,7 @@ class PriceSource(Protocol):
 
 
 class Bookmaker(Protocol):
-    """Where bets go."""
+    """Where bets go that cannot rest: quoted, placed, then accepted or refused."""
 
     capability: Capability
 
@@ -102,10 +106,10 @@ class Bookmaker(Protocol):
         """Return prices and limits of a selection now, one per book that answered."""
         ...
 
-    async def place(self, order: PlaceOrder) -> Placement:
-        """Send ``order`` once.
+    async def place(self, request: OrderRequest) -> PlaceAnswer:
+        """Send ``request`` once.
 
-        Never raises for what the venue did: every doubt is ``PlaceOutcome.UNKNOWN``.
+        Never raises for what the venue did: every doubt is ``PlaceResult.UNKNOWN``.
         """
         ...
 
@@ -118,6 +122,39 @@ class Bookmaker(Protocol):
 
     async def bets(self) -> Sequence[Ticket]:
         """Return open and recently settled tickets, as far as the venue lists them."""
+        ...
+
+    async def account(self) -> AccountSnapshot:
+        """Return the account as the venue shows it now."""
+        ...
+
+    async def aclose(self) -> None: ...
+
+
+@runtime_checkable
+class Exchange(Protocol):
+    """Where orders rest until others take them, or we cancel them.
+
+    No method raises for what the venue did with an order: every doubt is an answer UNKNOWN. Reads
+    raise VenueError.
+    """
+
+    capability: Capability
+
+    async def place_many(self, requests: Sequence[OrderRequest]) -> Sequence[PlaceAnswer]:
+        """Send every request once, in as many calls as needed; return one answer for each."""
+        ...
+
+    async def cancel_many(self, cancels: Sequence[CancelOrder]) -> Sequence[CancelAnswer]:
+        """Cancel all that rests of each order; return one answer for each. May be repeated."""
+        ...
+
+    async def order(self, reference: str) -> VenueView:
+        """Return the order with our reference as the venue shows it now."""
+        ...
+
+    async def orders(self) -> Sequence[VenueOrder]:
+        """Return every order that rests, and those that ended lately as far as listed."""
         ...
 
     async def account(self) -> AccountSnapshot:

@@ -11,7 +11,7 @@ from keter.bus.state.events import FixtureStore
 from keter.bus.state.sessions import SessionStore, ThrottleStore
 from keter.domain.feed import MarketPrices
 from keter.domain.market_kinds import MarketKind, Outcome
-from keter.domain.order_calls import PlaceOrder, PlaceOutcome, QuoteRequest
+from keter.domain.order_calls import OrderRequest, PlaceResult, QuoteRequest
 from keter.domain.tickets import Ticket, TicketStatus
 from keter.venues.asianodds.factory import OpenVenue, Stores
 from keter.venues.asianodds.simulator.config import DEMO_ACCOUNT, ProtocolConfig
@@ -36,11 +36,11 @@ async def an_order(
     prices: MarketPrices,
     outcome: Outcome = Outcome.HOME,
     books: tuple[str, ...] = ("IBC",),
-) -> PlaceOrder:
+) -> OrderRequest:
     quotes = await account.venue.quote(QuoteRequest(prices.ref, prices.market, outcome, books))
     assert [quote.rejected for quote in quotes] == [False] * len(books)
     texts = tuple((quote.book, quote.text) for quote in quotes)
-    return PlaceOrder(
+    return OrderRequest(
         prices.ref, prices.market, outcome, texts, stake_minor=1050, reference=REFERENCE
     )
 
@@ -78,7 +78,7 @@ async def test_a_bet_is_quoted_placed_accepted_and_read_back(
     shown = next(book for book in prices.books if book.book == "IBC")
     assert float(order.prices[0][1]) == shown.odds[prices.market.outcomes.index(outcome)]
     placement = await account.venue.place(order)
-    assert placement.outcome is PlaceOutcome.SENT
+    assert placement.result is PlaceResult.ACCEPTED
     ticket = await ticket_of(account, TicketStatus.RUNNING)
     assert (ticket.market, ticket.outcome, ticket.stake_minor, ticket.book) == (
         prices.market,
@@ -139,8 +139,8 @@ FAULTS = [
     ({"kind": "xml", "route": "placebet"}, {"unknown"}, 1),
     ({"kind": "truncated_gzip", "route": "placebet"}, {"unknown"}, 1),
     ({"kind": "huge", "route": "placebet"}, {"unknown"}, 1),
-    ({"kind": "bom", "route": "placebet"}, {"sent"}, 1),
-    ({"kind": "wrong_stake"}, {"sent"}, 1),
+    ({"kind": "bom", "route": "placebet"}, {"accepted"}, 1),
+    ({"kind": "wrong_stake"}, {"accepted"}, 1),
 ]
 
 
@@ -159,7 +159,7 @@ async def test_a_placement_is_made_once_and_never_called_unplaced_when_it_was(
     order = await an_order(account, await a_market(account))
     sandbox.faults.add(fault | {"count": 1})
     placement = await account.venue.place(order)
-    assert placement.outcome.value in outcomes
+    assert placement.result.value in outcomes
     assert sandbox.house.calls["placebet"] == 1
     assert len(sandbox.book.tickets()) == tickets
     if tickets:
@@ -177,9 +177,9 @@ async def test_without_a_connection_nothing_is_sent(
     order = await an_order(account, await a_market(account))
     await sandbox.stop()
     placement = await account.venue.place(order)
-    assert placement.outcome in {PlaceOutcome.NOT_SENT, PlaceOutcome.UNKNOWN}
+    assert placement.result in {PlaceResult.NOT_SENT, PlaceResult.UNKNOWN}
     again = await account.venue.place(order)
-    assert (again.outcome, again.kind) == (PlaceOutcome.NOT_SENT, "connect")
+    assert (again.result, again.kind) == (PlaceResult.NOT_SENT, "connect")
 
 
 async def test_bet_lists_in_any_order_and_twice_are_the_same_tickets(
@@ -193,7 +193,7 @@ async def test_bet_lists_in_any_order_and_twice_are_the_same_tickets(
     ):
         order = await an_order(account, prices)
         await account.venue.place(
-            PlaceOrder(order.ref, order.market, order.outcome, order.prices, 1000, f"kt{number}")
+            OrderRequest(order.ref, order.market, order.outcome, order.prices, 1000, f"kt{number}")
         )
     listed = await eventually(lambda: all_running(account, 4))
     sandbox.faults.add(
@@ -237,7 +237,7 @@ async def test_processes_share_one_session_and_its_throttles_through_redis(
         assert await ThrottleStore(theirs).take(name, "feed:early", 60) > 0
         sandbox.house.sessions.kill(DEMO_ACCOUNT.user)
         placement = await follower.venue.place(order)
-        assert (placement.outcome, placement.kind) == (PlaceOutcome.NOT_SENT, "session")
+        assert (placement.result, placement.kind) == (PlaceResult.NOT_SENT, "session")
         await owner.venue.account()
         assert (await follower.venue.account()).outstanding_minor == 0
         assert sandbox.house.calls["login"] == 2
@@ -245,7 +245,7 @@ async def test_processes_share_one_session_and_its_throttles_through_redis(
         await follow(owner.source, each_phase(1))
         assert (
             await follower.venue.place(await an_order(follower, prices))
-        ).outcome is PlaceOutcome.SENT
+        ).result is PlaceResult.ACCEPTED
     finally:
         await ours.aclose()
         await theirs.aclose()

@@ -1,5 +1,5 @@
 """AsianOdds88: prices and bets over its REST service (one feed, many books).
 
 ``open_venue`` in ``keter.venues.asianodds.factory`` opens an account. Gates and processes see
-``PriceSource``, ``BetVenue`` and ``Capability`` only.
+``PriceSource``, ``Bookmaker`` and ``Capability`` only.
 """

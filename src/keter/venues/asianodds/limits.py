@@ -6,7 +6,6 @@ anything a bettor has. They lie far below what a column, a sum over many rows or
 
 from datetime import timedelta
 
-from keter.domain.market_kinds import MarketKind
 from keter.domain.markets import Phase
 from keter.domain.references import LOWER, ReferenceForm
 from keter.venues.base import Capability
@@ -17,20 +16,12 @@ FEED_INTERVAL_S = {Phase.LIVE: 5.0, Phase.TODAY: 10.0, Phase.EARLY: 20.0}
 
 CAPABILITY = Capability(
     venue=VENUE,
-    market_kinds=frozenset(MarketKind),
-    # Only decimal odds: the meaning of a stake at negative Malay odds is not public.
-    odds_formats=("00",),
-    can_cancel=False,
-    can_replace=False,
-    # PlaceBetId: at most 40 characters; no alphabet is stated, samples are ``demo-0001``.
+    # PlaceBetId: at most 40 characters; no alphabet is stated, samples are ``demo-0001``. The venue
+    # does not refuse a repeated one: it makes a second ticket.
     reference_form=ReferenceForm(LOWER, 40),
-    # A repeated reference makes a second ticket.
-    reference_unique_s=0.0,
-    asynchronous_acceptance=True,
-    # Each quote states the minimum of its book.
-    minimum_stake_minor=0,
-    feed_interval_s=FEED_INTERVAL_S,
-    placement_timeout_s=60.0,
+    can_lay=False,
+    can_cancel=False,
+    cancels_by_reference=False,
     handicap_from_score_at_bet=True,
 )
 

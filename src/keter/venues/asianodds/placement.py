@@ -34,10 +34,10 @@ from keter.domain.market_kinds import MarketKind, Outcome
 from keter.domain.markets import Market
 from keter.domain.money import money_text, round_to_minor
 from keter.domain.order_calls import (
-    Placement,
+    OrderRequest,
+    PlaceAnswer,
     PlacementQuote,
-    PlaceOrder,
-    PlaceOutcome,
+    PlaceResult,
     QuoteRequest,
 )
 from keter.domain.quotes import VenueRef
@@ -51,6 +51,7 @@ from keter.venues.asianodds.wire import Answer, BrokenAnswerError, read_answer
 
 REFERENCE_PREFIX = "WA-"
 REFERENCE_LENGTH = 40
+# Only decimal odds: the meaning of a stake at negative Malay odds is not public.
 ODDS_FORMAT = "00"
 _GAME_TYPES = {
     MarketKind.ASIAN_HANDICAP: "H",
@@ -88,7 +89,7 @@ def info_body(request: QuoteRequest, timeout_s: int) -> bytes:
     )
 
 
-def place_body(order: PlaceOrder) -> bytes:
+def place_body(order: OrderRequest) -> bytes:
     """Return the body of PlaceBet. Raises ValueError if the order cannot be written as one."""
     if not order.prices or order.stake_minor <= 0:
         raise ValueError("an order needs a price and a stake")
@@ -182,13 +183,13 @@ def _misfit(item: Fields, market: Market) -> str:
     return "" if same else f"line moved to {line[:20]}"
 
 
-def classify_failure(failure: CallFailedError) -> Placement:
+def classify_failure(failure: CallFailedError) -> PlaceAnswer:
     """Return what a placement without a usable HTTP answer means."""
-    outcome = PlaceOutcome.UNKNOWN if failure.may_have_arrived else PlaceOutcome.NOT_SENT
-    return Placement(outcome, failure.kind, failure.detail)
+    outcome = PlaceResult.UNKNOWN if failure.may_have_arrived else PlaceResult.NOT_SENT
+    return PlaceAnswer(outcome, failure.kind, failure.detail)
 
 
-def classify(reply: Reply, reference: str) -> Placement:
+def classify(reply: Reply, reference: str) -> PlaceAnswer:
     """Return what an HTTP answer to a placement under ``reference`` means.
 
     The table at the top of this file is the rule.
@@ -199,19 +200,19 @@ def classify(reply: Reply, reference: str) -> Placement:
         answer = read_answer(reply.body)
         result = read_fields(answer.result)
     except BrokenAnswerError as e:
-        return Placement(PlaceOutcome.UNKNOWN, e.kind, e.detail)
+        return PlaceAnswer(PlaceResult.UNKNOWN, e.kind, e.detail)
     books = result.items("PlacementData")
     outcome, kind = _by_content(answer, _references(result, books), books, reference)
-    return Placement(outcome, kind, answer.text or _book_messages(books), answer.code)
+    return PlaceAnswer(outcome, kind, answer.text or _book_messages(books), answer.code)
 
 
-def _by_status(status: int) -> Placement:
+def _by_status(status: int) -> PlaceAnswer:
     if status in {401, 403}:
-        return Placement(PlaceOutcome.NOT_SENT, "session", f"HTTP {status}")
+        return PlaceAnswer(PlaceResult.NOT_SENT, "session", f"HTTP {status}")
     if status == 429:
-        return Placement(PlaceOutcome.NOT_SENT, "throttled", "HTTP 429")
-    outcome = PlaceOutcome.NOT_SENT if status in {404, 405} else PlaceOutcome.UNKNOWN
-    return Placement(outcome, f"http_{status}", f"HTTP {status}")
+        return PlaceAnswer(PlaceResult.NOT_SENT, "throttled", "HTTP 429")
+    outcome = PlaceResult.NOT_SENT if status in {404, 405} else PlaceResult.UNKNOWN
+    return PlaceAnswer(outcome, f"http_{status}", f"HTTP {status}")
 
 
 def _references(result: Fields, books: Sequence[Fields]) -> set[str]:
@@ -225,32 +226,32 @@ def _references(result: Fields, books: Sequence[Fields]) -> set[str]:
 
 def _by_content(
     answer: Answer, references: set[str], books: Sequence[Fields], reference: str
-) -> tuple[PlaceOutcome, str]:
+) -> tuple[PlaceResult, str]:
     placed = any(book.flag("PlacedSuccessfully") for book in books)
     refused = _all_failed(books)
     if answer.code == 0:
         if references == {REFERENCE_PREFIX + reference} and (placed or not books):
-            return PlaceOutcome.SENT, "sent"
+            return PlaceResult.ACCEPTED, "sent"
         if refused and not references:
-            return PlaceOutcome.REFUSED, "refused_by_books"
-        return PlaceOutcome.UNKNOWN, "reference_differs" if references else "contradiction"
+            return PlaceResult.REFUSED, "refused_by_books"
+        return PlaceResult.UNKNOWN, "reference_differs" if references else "contradiction"
     if abs(answer.code) == 810 and not placed and not references:
-        return PlaceOutcome.NOT_SENT, "throttled"
+        return PlaceResult.NOT_SENT, "throttled"
     if answer.code in {-1, -1200} and not placed and not references:
         return _failed_cleanly(answer, refused=refused)
-    return PlaceOutcome.UNKNOWN, f"code_{answer.code}"
+    return PlaceResult.UNKNOWN, f"code_{answer.code}"
 
 
-def _failed_cleanly(answer: Answer, *, refused: bool) -> tuple[PlaceOutcome, str]:
+def _failed_cleanly(answer: Answer, *, refused: bool) -> tuple[PlaceResult, str]:
     """Return outcome and kind of Code -1 or -1200 with nothing placed and no reference."""
     if answer.code == -1200 or _NEEDS_INFO.search(answer.text):
-        return PlaceOutcome.NOT_SENT, "no_placement_info"
+        return PlaceResult.NOT_SENT, "no_placement_info"
     if answer.speaks_of_session:
-        return PlaceOutcome.NOT_SENT, "session"
+        return PlaceResult.NOT_SENT, "session"
     if _VALIDATION.search(answer.text):
-        return PlaceOutcome.REFUSED, "validation"
+        return PlaceResult.REFUSED, "validation"
     return (
-        (PlaceOutcome.REFUSED, "refused_by_books") if refused else (PlaceOutcome.UNKNOWN, "code_-1")
+        (PlaceResult.REFUSED, "refused_by_books") if refused else (PlaceResult.UNKNOWN, "code_-1")
     )
 
 

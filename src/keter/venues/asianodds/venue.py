@@ -9,10 +9,10 @@ from cachetools import FIFOCache
 
 from keter.clock import Clock
 from keter.domain.order_calls import (
-    Placement,
+    OrderRequest,
+    PlaceAnswer,
     PlacementQuote,
-    PlaceOrder,
-    PlaceOutcome,
+    PlaceResult,
     QuoteRequest,
 )
 from keter.domain.tickets import AccountSnapshot, Ticket
@@ -39,10 +39,10 @@ _CURRENCY = re.compile("[A-Z]{3}")
 
 
 class AsianOddsVenue:
-    """``BetVenue`` over one account.
+    """``Bookmaker`` over one account.
 
     ``intended`` returns the selection behind one of our references, for the rare ticket whose
-    handicap sign is in doubt. Without it the orders placed by this object are remembered.
+    handicap sign is in doubt. Without it the bets placed by this object are remembered.
     """
 
     capability = CAPABILITY
@@ -70,24 +70,24 @@ class AsianOddsVenue:
         answer = await self._client.placement_info(info_body(request, self._placement_timeout_s))
         return read_quotes(answer, request.market)
 
-    async def place(self, order: PlaceOrder) -> Placement:
-        """Send ``order`` once.
+    async def place(self, request: OrderRequest) -> PlaceAnswer:
+        """Send ``request`` once.
 
-        Raises ValueError, before anything is sent, for an order that cannot be written.
+        Raises ValueError, before anything is sent, for one that cannot be written.
         """
-        body = place_body(order)
-        self._placed[order.reference] = (order.market, order.outcome)
+        body = place_body(request)
+        self._placed[request.reference] = (request.market, request.outcome)
         try:
             reply = await self._client.place_once(body)
         except VenueSessionError as e:
-            return Placement(PlaceOutcome.NOT_SENT, e.kind, e.detail)
+            return PlaceAnswer(PlaceResult.NOT_SENT, e.kind, e.detail)
         except CallFailedError as e:
             return classify_failure(e)
-        placement = classify(reply, order.reference)
+        placement = classify(reply, request.reference)
         _log.info(
             "placement",
-            reference=order.reference,
-            outcome=placement.outcome.value,
+            reference=request.reference,
+            result=placement.result.value,
             kind=placement.kind,
         )
         return placement

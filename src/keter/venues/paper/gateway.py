@@ -14,10 +14,10 @@ import msgspec
 from keter.clock import Clock, Ids, random_id
 from keter.domain.feed import EventScore
 from keter.domain.order_calls import (
-    Placement,
+    OrderRequest,
+    PlaceAnswer,
     PlacementQuote,
-    PlaceOrder,
-    PlaceOutcome,
+    PlaceResult,
     QuoteRequest,
 )
 from keter.domain.orders import Intent, Order
@@ -52,7 +52,7 @@ class PaperAccount:
 
 
 class PaperGateway:
-    """A ``BetVenue`` around ``prices``, the real venue. Bets never leave this machine."""
+    """A ``Bookmaker`` around ``prices``, the real venue. Bets never leave this machine."""
 
     def __init__(
         self,
@@ -74,13 +74,7 @@ class PaperGateway:
         self._ids = ids
         self._maxima: dict[str, int] = {}
         self._learned: PaperSettings | None = None
-        self.capability = msgspec.structs.replace(
-            prices.capability,
-            can_cancel=False,
-            can_replace=False,
-            reference_unique_s=0.0,
-            asynchronous_acceptance=True,
-        )
+        self.capability = msgspec.structs.replace(prices.capability, can_cancel=False)
 
     async def quote(self, request: QuoteRequest) -> Sequence[PlacementQuote]:
         """Return the real venue's quotes. Raises VenueError."""
@@ -88,7 +82,7 @@ class PaperGateway:
         self._maxima = {quote.book: quote.maximum_minor for quote in quotes if not quote.rejected}
         return quotes
 
-    async def place(self, order: PlaceOrder) -> Placement:
+    async def place(self, order: OrderRequest) -> PlaceAnswer:
         """Draw the fill of ``order`` and store it; the answer only says that it was sent.
 
         Never raises: a ledger that fails is NOT_SENT before the write, UNKNOWN after it began.
@@ -96,16 +90,16 @@ class PaperGateway:
         try:
             bet = await self._ledger.orders.by_reference(order.reference)
         except UnavailableError as e:
-            return Placement(PlaceOutcome.NOT_SENT, "ledger", str(e))
+            return PlaceAnswer(PlaceResult.NOT_SENT, "ledger", str(e))
         if bet is None:
-            return Placement(
-                PlaceOutcome.NOT_SENT, "no_intent", "the ledger has no intent with this reference"
+            return PlaceAnswer(
+                PlaceResult.NOT_SENT, "no_intent", "the ledger has no intent with this reference"
             )
         try:
             await self._ledger.paper.add(self._tickets(order, bet, await self._parameters()))
         except UnavailableError as e:
-            return Placement(PlaceOutcome.UNKNOWN, "ledger", str(e))
-        return Placement(PlaceOutcome.SENT, "sent")
+            return PlaceAnswer(PlaceResult.UNKNOWN, "ledger", str(e))
+        return PlaceAnswer(PlaceResult.ACCEPTED, "sent")
 
     async def _parameters(self) -> PaperSettings:
         """Return the configured rates, or those of LIVE history when it is long enough.
@@ -120,7 +114,7 @@ class PaperGateway:
             self._learned = learned(self._settings, facts)
         return self._learned
 
-    def _tickets(self, order: PlaceOrder, bet: Order, paper: PaperSettings) -> list[PaperTicket]:
+    def _tickets(self, order: OrderRequest, bet: Order, paper: PaperSettings) -> list[PaperTicket]:
         """Return one ticket per book; each takes at most its maximum, the last one the rest."""
         tickets, left = [], order.stake_minor
         for position, (book, text) in enumerate(order.prices, start=1):
@@ -133,7 +127,7 @@ class PaperGateway:
 
     def _ticket(
         self,
-        order: PlaceOrder,
+        order: OrderRequest,
         intent: Intent,
         paper: PaperSettings,
         price: tuple[str, str],

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from keter.bus.codec import decode, encode
 from keter.domain.feed import MarketPrices
 from keter.domain.markets import Phase, parse_market
-from keter.domain.order_calls import PlaceOutcome
+from keter.domain.order_calls import PlaceResult
 from keter.domain.tickets import Ticket
 from keter.venues.asianodds.client import checked
 from keter.venues.asianodds.limits import (
@@ -176,7 +176,7 @@ def test_a_spoilt_feed_spoils_no_memory_of_it(turns: list[tuple[bytes, Phase, bo
 def test_a_spoilt_answer_to_a_placement_is_an_outcome(body: bytes, status: int) -> None:
     placement = classify(Reply(status, body), "ref1")
     check((placement.kind, placement.message, placement.code))
-    if placement.outcome is PlaceOutcome.SENT:
+    if placement.result is PlaceResult.ACCEPTED:
         assert b"WA-ref1" in body
 
 

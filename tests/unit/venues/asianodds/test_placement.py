@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from keter.domain.market_kinds import Outcome
 from keter.domain.markets import parse_market
-from keter.domain.order_calls import PlaceOrder, PlaceOutcome, QuoteRequest
+from keter.domain.order_calls import OrderRequest, PlaceResult, QuoteRequest
 from keter.domain.quotes import VenueRef
 from keter.venues.asianodds.normalise import Ref
 from keter.venues.asianodds.placement import (
@@ -28,7 +28,7 @@ AWAY_075 = parse_market("fb", "ft.ah.-0.75")
 OURS = "kt0001"
 
 
-def order(**changes: Any) -> PlaceOrder:
+def order(**changes: Any) -> OrderRequest:
     fields: dict[str, Any] = {
         "ref": REF,
         "market": AWAY_075,
@@ -37,7 +37,7 @@ def order(**changes: Any) -> PlaceOrder:
         "stake_minor": 1050,
         "reference": OURS,
     }
-    return PlaceOrder(**(fields | changes))
+    return OrderRequest(**(fields | changes))
 
 
 def placed(
@@ -211,7 +211,7 @@ def test_rows_that_are_no_quotes_are_left_out() -> None:
 
 # answers to a placement
 
-S, R, N, U = PlaceOutcome.SENT, PlaceOutcome.REFUSED, PlaceOutcome.NOT_SENT, PlaceOutcome.UNKNOWN
+S, R, N, U = PlaceResult.ACCEPTED, PlaceResult.REFUSED, PlaceResult.NOT_SENT, PlaceResult.UNKNOWN
 FAILED = book(placed=False, code=-1307)
 BLANK = {"Bookie": "", "PlacedSuccessfully": False, "ReturnCode": 0, "Message": None}
 
@@ -283,18 +283,18 @@ BLANK = {"Bookie": "", "PlacedSuccessfully": False, "ReturnCode": 0, "Message": 
     ],
 )
 def test_each_answer_to_a_placement_has_its_meaning(
-    reply: Reply, outcome: PlaceOutcome, kind: str
+    reply: Reply, outcome: PlaceResult, kind: str
 ) -> None:
     placement = classify(reply, OURS)
-    assert (placement.outcome, placement.kind) == (outcome, kind)
+    assert (placement.result, placement.kind) == (outcome, kind)
 
 
 @pytest.mark.parametrize(("may_have_arrived", "outcome"), [(True, U), (False, N)])
 def test_a_call_without_an_answer_is_unknown_unless_it_surely_was_not_made(
-    may_have_arrived: bool, outcome: PlaceOutcome
+    may_have_arrived: bool, outcome: PlaceResult
 ) -> None:
     failure = CallFailedError("timeout", "no answer", may_have_arrived=may_have_arrived)
-    assert classify_failure(failure).outcome is outcome
+    assert classify_failure(failure).result is outcome
 
 
 @given(
@@ -302,7 +302,7 @@ def test_a_call_without_an_answer_is_unknown_unless_it_surely_was_not_made(
     st.binary(max_size=200),
 )
 def test_bytes_that_are_no_answer_are_always_unknown(status: int, body: bytes) -> None:
-    assert classify(Reply(status, body), OURS).outcome is PlaceOutcome.UNKNOWN
+    assert classify(Reply(status, body), OURS).result is PlaceResult.UNKNOWN
 
 
 JSON = st.recursive(
@@ -323,4 +323,4 @@ def test_whatever_shows_a_sign_of_a_placed_bet_is_never_called_unplaced(
     marked = f"WA-{OURS}" if in_book else reference
     data = [book(placed=not in_book), {"Bookie": "SIN", "Message": entry}]
     reply = Reply(200, result_body({"BetPlacementReference": marked, "PlacementData": data}, code))
-    assert classify(reply, OURS).outcome in {PlaceOutcome.SENT, PlaceOutcome.UNKNOWN}
+    assert classify(reply, OURS).result in {PlaceResult.ACCEPTED, PlaceResult.UNKNOWN}

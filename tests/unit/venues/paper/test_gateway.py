@@ -16,7 +16,7 @@ from keter.domain.feed import EventScore
 from keter.domain.market_kinds import Outcome
 from keter.domain.markets import Phase, parse_market
 from keter.domain.money import to_minor
-from keter.domain.order_calls import PlaceOrder, PlaceOutcome, QuoteRequest
+from keter.domain.order_calls import OrderRequest, PlaceResult, QuoteRequest
 from keter.domain.quotes import Score, VenueRef
 from keter.domain.tickets import TicketStatus
 from keter.ledger import Ledger, LedgerUnavailableError, open_ledger
@@ -71,10 +71,10 @@ class World:
         intent = an_intent(intent_id, event=an_event(f"Team {intent_id}", KICKOFF), **how)  # type: ignore[arg-type]  # handed on
         await self.ledger.orders.create(intent, worker="w")
         prices = tuple((book, "2.200") for book in books)
-        order = PlaceOrder(
+        order = OrderRequest(
             REF, intent.market, intent.outcome, prices, stake_minor, intent.reference
         )
-        assert (await self.gateway.place(order)).outcome is PlaceOutcome.SENT
+        assert (await self.gateway.place(order)).result is PlaceResult.ACCEPTED
         return intent.reference
 
     async def final(
@@ -103,9 +103,7 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
 async def test_prices_are_the_real_venues(world: World) -> None:
     request = QuoteRequest(REF, TOTALS, Outcome.OVER, ("PIN",))
     assert await world.gateway.quote(request) == await world.prices.quote(request)
-    assert (
-        world.gateway.capability.asynchronous_acceptance and not world.gateway.capability.can_cancel
-    )
+    assert not world.gateway.capability.can_cancel
 
 
 async def test_a_bet_is_pending_then_runs_then_is_settled(world: World) -> None:
@@ -163,8 +161,8 @@ async def test_death_right_after_the_placement_loses_nothing(world: World, tmp_p
 
 
 async def test_an_order_without_an_intent_was_surely_not_sent(world: World) -> None:
-    order = PlaceOrder(REF, TOTALS, Outcome.OVER, (("IBC", "2.2"),), 1000, "ktnobody")
-    assert (await world.gateway.place(order)).outcome is PlaceOutcome.NOT_SENT
+    order = OrderRequest(REF, TOTALS, Outcome.OVER, (("IBC", "2.2"),), 1000, "ktnobody")
+    assert (await world.gateway.place(order)).result is PlaceResult.NOT_SENT
     assert await world.gateway.bets() == []
 
 
@@ -176,8 +174,8 @@ async def test_a_ledger_that_fails_during_the_placement_leaves_a_doubt(
 
     await world.ledger.orders.create(an_intent(), worker="w")
     monkeypatch.setattr(world.ledger.paper, "add", fail)
-    order = PlaceOrder(REF, TOTALS, Outcome.OVER, (("IBC", "2.2"),), 1000, an_intent().reference)
-    assert (await world.gateway.place(order)).outcome is PlaceOutcome.UNKNOWN
+    order = OrderRequest(REF, TOTALS, Outcome.OVER, (("IBC", "2.2"),), 1000, an_intent().reference)
+    assert (await world.gateway.place(order)).result is PlaceResult.UNKNOWN
 
 
 async def test_a_stake_is_split_where_a_book_takes_less(world: World) -> None:

@@ -94,7 +94,7 @@ class BetLife(RuleBasedStateMachine):
         """Return a living router that has taken over and been let in by the tracker."""
         if self.router is None:
             self.router = RouterProcess(self.world)
-            await self.router.router.approvals.take_over()
+            await self.router.router.begin()
             await self._pass()
         return self.router
 

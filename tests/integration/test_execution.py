@@ -60,7 +60,7 @@ class Desk:
         self.router, self.tracker = RouterProcess(world), TrackerProcess(world)
 
     async def begin(self) -> "Desk":
-        await self.router.router.approvals.take_over()
+        await self.router.router.begin()
         assert await self.tracker.look()
         return self
 
@@ -200,7 +200,7 @@ async def test_a_verdict_of_the_router_names_the_match_it_is_about(desk: Desk) -
 
 async def test_the_router_is_closed_until_a_pass_that_began_after_its_takeover(desk: Desk) -> None:
     second = RouterProcess(desk.world)
-    await second.router.approvals.take_over()
+    await second.router.begin()
     signal = await desk.world.approve("d1")
     assert signal is not None
     handled = await second.router.handle(Item(signal.queue_key, encode(signal)))
@@ -1028,7 +1028,7 @@ async def test_a_router_goes_on_although_a_renewal_of_its_lease_swallows_a_cance
             except asyncio.CancelledError:
                 return
 
-    desk.router.router._pipe = Pipe()  # type: ignore[assignment]  # only touched here
+    desk.router.router._pipes = [Pipe()]  # type: ignore[list-item]  # only touched here
     honest = world.venue.place
 
     async def slow(order: OrderRequest) -> PlaceAnswer:

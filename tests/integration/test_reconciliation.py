@@ -78,7 +78,7 @@ class Desk:
         self.passes: list[float] = []
 
     async def begin(self) -> "Desk":
-        await self.router.router.approvals.take_over()
+        await self.router.router.begin()
         assert await self.tracker.look()
         return self
 
@@ -342,7 +342,7 @@ async def test_a_clock_gives_what_its_minutes_are_worth_and_nothing_for_going_ba
 
 async def test_what_a_closed_router_skips_is_a_decision_and_no_bet(desk: Desk) -> None:
     second = RouterProcess(desk.world)
-    await second.router.approvals.take_over()
+    await second.router.begin()
     signal = await desk.world.approve("d1")
     assert signal is not None
     handled = await second.router.handle(Item(signal.queue_key, encode(signal)))

@@ -37,7 +37,7 @@ from keter.domain.trading import ExecutionMode
 from keter.domain.verdicts import accept
 from keter.execution.placement_checks import PlacementFacts, PlacementLimits
 from keter.license.token import issue, load_private_key, new_key
-from keter.processes.router import placement_limits
+from keter.processes.placement_rules import placement_limits
 from keter.settings import Settings, load_settings
 from keter.strategies.value.edge import evaluate
 from keter.strategies.value.settings import EdgeSettings

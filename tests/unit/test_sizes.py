@@ -19,6 +19,7 @@ WHOLE_PACKAGE = {
     "bus": {"on_fakeredis"},
     "cli": {"cli", "measuring"},
     "dashboard": {"web_logic", "web_sources"},
+    "domain": {"order_machine"},
     "ledger": {"questions"},
     "pricing": {"api", "oracles"},
     "strategies/value": {"edge_screen"},

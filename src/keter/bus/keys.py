@@ -67,7 +67,11 @@ class _Fixed:
 
 
 class QueueKeys:
-    """The keys of one queue."""
+    """The keys of one queue.
+
+    Its name is ``raw``, ``validated`` or ``confirmed``, or that of an account's own queue:
+    ``approved:<account>``, ``cancels:<account>``.
+    """
 
     def __init__(self, prefix: str, name: str) -> None:
         self.name = name

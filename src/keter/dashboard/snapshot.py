@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from urllib.parse import urlencode
 
-from keter.bus.queue import QueueFacts, QueueName, approved_for
+from keter.bus.queue import OF_ACCOUNT, QueueFacts, QueueName, queue_for
 from keter.bus.state.feeds import FeedFacts
 from keter.bus.telemetry.audit import counts_of
 from keter.control.standing import Standing
@@ -169,7 +169,7 @@ def of_account(facts: Facts, settings: Settings) -> Facts:
     if not settings.label:
         return facts
     key, bus = settings.account.key, facts.bus
-    own = {approved_for(key): QueueName.APPROVED.value}
+    own = {queue_for(kind, key): kind.value for kind in OF_ACCOUNT}
     queues = {own.get(name, name): queue for name, queue in bus.queues.items()}
     common = {name.value for name in QueueName}
     return replace(

@@ -94,7 +94,7 @@ class PlaceAnswer(msgspec.Struct, frozen=True):
 
     @property
     def cause(self) -> str:
-        """The word that the ledger keeps; a request that was not sent is told from a refusal."""
+        """The word that the ledger keeps; of a request that was not sent it says so."""
         is_unsent = self.result is PlaceResult.NOT_SENT
         return f"{self.result.value}:{self.kind}" if is_unsent else self.kind
 

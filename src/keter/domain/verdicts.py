@@ -136,6 +136,21 @@ class Reason(StrEnum):
         ),
     )
     FENCED = "fenced", "A newer owner has taken over this account or selection."
+    # cancels
+    ORDER_NOT_OURS = "order_not_ours", "The ledger has no such order of this account and mode."
+    ORDER_ENDED = "order_ended", "Nothing of the order rests: never sent, filled, or ended before."
+    NOT_CANCELLABLE = (
+        "not_cancellable",
+        "Nothing rests at this venue: a bet at a bookmaker cannot be cancelled.",
+    )
+    CANCEL_REFUSED = "cancel_refused", "The venue did not cancel the order, which still rests."
+    CANCEL_UNKNOWN = (
+        "cancel_unknown",
+        (
+            "Whether the order is cancelled is not known. It counts as resting, and the cancel is"
+            " repeated until the venue confirms it."
+        ),
+    )
 
 
 # Rejections that may end by waiting alone: the verdict's ``wait_s`` is the time still missing.

@@ -5,6 +5,8 @@ approval is placed under its selection's lock. What follows from the outcome is 
 exposure released, cooldowns, the decision for the audit.
 """
 
+from collections.abc import Awaitable, Callable
+
 from keter.bus.locks import Locks
 from keter.bus.state.cooldowns import cool_down
 from keter.bus.state.reconciliation import ask_for_pass
@@ -81,10 +83,11 @@ class ApprovalHandler:
         self._placer: Placer | None = None
         self.conditions = Conditions(context, account, self._token, sources)
 
-    async def take_over(self) -> None:
+    async def take_over(self) -> Owner:
         """Fence off earlier owners, end what they left half done, and ask for a reconciliation.
 
-        Raises FencedError, LedgerUnavailableError and the bus's errors, as everything here does.
+        Return the new owner. Raises FencedError, LedgerUnavailableError and the bus's errors, as
+        everything here does.
         """
         found = await self._ledger.orders.takeover(
             self._account,
@@ -93,8 +96,10 @@ class ApprovalHandler:
             worker=self._context.worker,
         )
         await self._after_takeover(found)
-        self._placer = self._make_placer(found.fence)
+        owner = self._owner(found.fence)
+        self._placer = self._make_placer(owner)
         await ask_for_pass(self._context.bus, self._account, self._token)
+        return owner
 
     async def _after_takeover(self, found: Takeover) -> None:
         if found.skipped or found.unknown:
@@ -108,15 +113,17 @@ class ApprovalHandler:
         for bet in found.skipped:
             await self._risk.release(bet.intent.decision_id)
 
-    def _make_placer(self, fence: int) -> Placer:
+    def _owner(self, fence: int) -> Owner:
         settings = self._context.settings
-        owner = Owner(
+        return Owner(
             account=self._account,
             mode=self._context.account.mode,
             worker=self._context.worker,
             fence=fence,
             call_s=settings.venue.placement_timeout_s + PLACEMENT_MARGIN_S,
         )
+
+    def _make_placer(self, owner: Owner) -> Placer:
         return Placer(
             owner,
             self._venue,
@@ -129,10 +136,14 @@ class ApprovalHandler:
             observe=self._context.heart.observe,
         )
 
-    async def until_reconciled(self) -> None:
-        """Ask the tracker for a pass and wait until it is complete, or until asked to stop."""
+    async def until_reconciled(self, meanwhile: Callable[[], Awaitable[None]]) -> None:
+        """Ask the tracker for a pass and wait until it is complete, or until asked to stop.
+
+        ``meanwhile`` is done again and again: what a closed router does all the same.
+        """
         self._context.heart.gauge("open", 0)
         while not self._context.stop.is_set() and not await self.conditions.reconciled():
+            await meanwhile()
             await self.watch_trading()
             # Asked again each time: Redis may have forgotten the question.
             await ask_for_pass(self._context.bus, self._account, self._token)

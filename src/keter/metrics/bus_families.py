@@ -32,7 +32,7 @@ from keter.metrics.known import AccountBusPart, BusPart, Known
 
 MOST_WORKERS = 80  # 32 copies each of validator and edge, and one of every other process
 NO_MODE = "UNKNOWN"
-STAGES = ("validator", "edge", "guard", "router")
+STAGES = ("validator", "edge", "guard", "router", "cancel")
 NEWS = ("answers", "changed", "removed")
 # A worker's name is followed by its machine if there are several.
 _WORKER = re.compile(r"[a-z][a-z0-9_.-]{0,39}(@[A-Za-z0-9-]{1,40})?")

@@ -1,13 +1,16 @@
 """Calls a process's handler for its items, measures it, and puts away what it cannot read."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from keter.bus.errors import BusRefusedError, PoisonedPayloadError
 from keter.bus.queue import Item, Pipe, Reaper, queues_of
 from keter.context import Context
+from keter.processes.redis_following import REDIS_TROUBLE
 from keter.processes.turns import Handled
+from keter.system.tasks import end_tasks, sleep
 
 MOST_ERROR_TEXT = 500
 Handle = Callable[[Item], Awaitable[Handled]]
@@ -68,11 +71,36 @@ class Handling:
 
     async def put_away(self, item: Item, error: PoisonedPayloadError) -> None:
         """Move the item at the head of the queue to the dead letters."""
-        text = str(error)[:MOST_ERROR_TEXT]
-        await self._pipe.dead(item, text)
-        self._context.heart.count("poisoned")
-        self._context.heart.error(f"poisoned payload: {text}")
-        self._context.log.error("payload_poisoned", key=item.key, error=text)
+        await put_away(self._context, self._pipe, item, error)
+
+
+async def put_away(context: Context, pipe: Pipe, item: Item, error: PoisonedPayloadError) -> None:
+    """Move the item at the head of the pipe's queue to the dead letters."""
+    text = str(error)[:MOST_ERROR_TEXT]
+    await pipe.dead(item, text)
+    context.heart.count("poisoned")
+    context.heart.error(f"poisoned payload: {text}")
+    context.log.error("payload_poisoned", key=item.key, error=text)
+
+
+@asynccontextmanager
+async def kept_leases(context: Context, pipes: Sequence[Pipe]) -> AsyncIterator[None]:
+    """Renew the leases of the pipes meanwhile: a call to the venue may outlast them."""
+    renewal = asyncio.create_task(_renew_leases(context, pipes), name="pipe leases")
+    try:
+        yield
+    finally:
+        await end_tasks(renewal)
+
+
+async def _renew_leases(context: Context, pipes: Sequence[Pipe]) -> None:
+    period_s = context.settings.process.worker_lease_ttl_s / 3
+    # A pipe's next step meets the same trouble and acts on it.
+    with suppress(*REDIS_TROUBLE):
+        while pipes:
+            await sleep(period_s)
+            for pipe in pipes:
+                await pipe.touch()
 
 
 class Reaping:

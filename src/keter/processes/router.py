@@ -1,39 +1,32 @@
 """The router: approved signals to bets, one at a time, by the one process that owns the account.
 
-What it does to a signal is in ``keter.execution``. Here are the queue around it and the rules of
-strategy and risk that it holds a bet against.
+What it does to a signal is in ``keter.execution``. Here are the queues around it and the rules of
+strategy and risk that it holds a bet against. Cancels go first, in every turn, open or closed.
 """
 
-import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
-from functools import partial
 
 from keter.bus.codec import decode, encode
 from keter.bus.errors import LeaseLostError, PoisonedPayloadError
 from keter.bus.locks import Lease
 from keter.bus.queue import Item, Pipe, approved_for
 from keter.context import Context
-from keter.domain.exposure import terms_of
 from keter.domain.signals import ApprovedSignal
-from keter.domain.verdicts import Verdict
 from keter.execution.approvals import STAGE, ApprovalHandler
+from keter.execution.cancelling import Canceller
 from keter.execution.conditions import Sources
-from keter.execution.placement_checks import PlacementFacts, PlacementLimits, PlacementRules
 from keter.ledger import FencedError, Ledger, LedgerUnavailableError
 from keter.opening.stores import open_settings_ledger
 from keter.opening.venues import open_bet_venue
+from keter.processes.cancel_turns import CancelTurns
+from keter.processes.handling import kept_leases
 from keter.processes.leader import run_as_leader
+from keter.processes.placement_rules import placement_limits
 from keter.processes.redis_following import REDIS_TROUBLE, retry_pauses
 from keter.processes.serving import serve
 from keter.processes.turns import Handled, traced
-from keter.risk import reduce_only
-from keter.risk.caps import Caps, Held, within_own_caps
-from keter.risk.gate import as_exposure
 from keter.risk.permission import Permission
-from keter.settings import Settings
-from keter.strategies.value.recheck import recheck_price
-from keter.system.tasks import end_tasks, sleep
 from keter.venues.base import Bookmaker
 
 
@@ -70,21 +63,6 @@ async def route(context: Context, ledger: Ledger, venue: Bookmaker) -> None:
     await run_as_leader(context, f"router:{account}", body)
 
 
-def placement_limits(settings: Settings) -> PlacementLimits:
-    """Return the settings and rules that every placement is held against."""
-    price = partial(recheck_price, settings.edge)
-    caps = partial(_within_caps, settings)
-    rules = PlacementRules(price, reduce_only.recheck, caps)
-    return PlacementLimits(settings.router, settings.stake, settings.validation.in_play, rules)
-
-
-def _within_caps(settings: Settings, approved: ApprovedSignal, facts: PlacementFacts) -> Verdict:
-    terms, common = terms_of(settings.account), settings.common_risk
-    bet = as_exposure(approved.signal, approved.stake_minor, terms, approved.decision_id)
-    held, caps = Held(facts.book, facts.of_others), Caps(facts.caps, common)
-    return within_own_caps(bet, held, facts.staked_minor, caps)
-
-
 class Router:
     """One ownership of the account with its queue."""
 
@@ -104,22 +82,49 @@ class Router:
         sources = Sources(leading, ledger.commands.last_trading, permission.missing)
         limits = placement_limits(settings)
         self.approvals = ApprovalHandler(context, ledger, venue, account, limits, sources)
-        self._pipe: Pipe | None = None
+        self._ledger, self._venue = ledger, venue
+        self._cancels: list[CancelTurns] = []  # one from the takeover on
+        self._pipes: list[Pipe] = []
 
     async def run(self) -> None:
         """Take over, wait for the reconciliation, then serve the queue until asked to stop.
 
-        Raises FencedError, LedgerUnavailableError and the bus's errors.
+        Cancels are served from the takeover on. Raises FencedError, LedgerUnavailableError and the
+        bus's errors.
         """
-        await self.approvals.take_over()
-        await self.approvals.until_reconciled()
-        self._pipe = self._context.pipe(approved_for(self._account))
-        await serve(self._context, self._pipe, self.handle, batch=1, tick=self.tick)
+        cancels = await self.begin()
+        try:
+            await self.approvals.until_reconciled(self.serve_cancels)
+            pipe = self._context.pipe(approved_for(self._account))
+            self._pipes.append(pipe)
+            await serve(
+                self._context, pipe, self.handle, batch=1, tick=self.tick, beside=[cancels.pipe]
+            )
+        finally:
+            # What is in hand returns to its queue at once; else when its lease has expired.
+            with contextlib.suppress(*REDIS_TROUBLE):
+                await cancels.pipe.close()
+
+    async def begin(self) -> CancelTurns:
+        """Take over, and serve cancels from now on."""
+        owner = await self.approvals.take_over()
+        canceller = Canceller(owner, self._venue, self._ledger, clock=self._context.clock)
+        cancels = CancelTurns(self._context, canceller, self._account)
+        await cancels.pipe.open()
+        self._cancels, self._pipes = [cancels], [cancels.pipe]
+        return cancels
 
     async def tick(self) -> Handled:
-        """Acknowledge commands while there is nothing to bet."""
+        """Serve the cancels, and acknowledge commands while there is nothing to bet."""
+        await self.serve_cancels()
         await self.approvals.watch_trading()
         return Handled()
+
+    async def serve_cancels(self) -> None:
+        """Serve every cancel that waits, whatever keeps bets from being made."""
+        async with kept_leases(self._context, self._pipes):
+            for cancels in self._cancels:
+                await cancels.turn()
 
     async def handle(self, item: Item) -> Handled:
         """Handle one approval.
@@ -131,20 +136,9 @@ class Router:
         if update.account != self._account:
             wrong = f"approved for account {update.account}, not for {self._account}"
             raise PoisonedPayloadError(wrong)
-        renewal = asyncio.create_task(self._renew_lease(), name="pipe lease")
-        try:
-            with traced(update, approved.signal.selection_id):
+        named = traced(update, approved.signal.selection_id)
+        async with kept_leases(self._context, self._pipes):
+            with named:
                 result, decision = await self.approvals.handle(approved)
-        finally:
-            await end_tasks(renewal)
         count = self._context.count_name(STAGE, result.verdict.reason.value, self._account)
         return Handled(counts={count: 1}, audit=[encode(decision)])
-
-    async def _renew_lease(self) -> None:
-        """Renew the pipe's lease, which a placement may outlast."""
-        period_s = self._context.settings.process.worker_lease_ttl_s / 3
-        # The pipe's next step meets the same trouble and acts on it.
-        with contextlib.suppress(*REDIS_TROUBLE):
-            while self._pipe is not None:
-                await sleep(period_s)
-                await self._pipe.touch()

@@ -5,7 +5,7 @@ handler ends the process. Its items come back to its successor. The reaper makes
 item that kills three processes.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from keter.bus.errors import (
@@ -33,17 +33,19 @@ async def serve(
     batch: int = BATCH,
     tick: Tick | None = None,
     gather: Gather | None = None,
+    beside: Sequence[Pipe] = (),
 ) -> None:
     """Serve ``pipe`` until asked to stop, then return the items in hand to their queue.
 
-    ``tick`` runs once a turn, at least each second. With ``gather`` the items of its time are
+    ``tick`` runs once a turn, at least each second, and at once when something comes to a pipe
+    ``beside``, which it serves. With ``gather`` the items of its time are
     handled together in the order of their rank, at most ``batch`` of them.
 
     A lost lease or reply drops everything in hand and begins anew. Raises ConnectionLostError if
     Redis does not answer even then.
     """
     await pipe.open()
-    server = _Server(context, pipe, handle, batch, tick, gather)
+    server = _Server(context, pipe, handle, batch, tick, gather, beside)
     while not context.stop.is_set():
         try:
             await server.run()
@@ -65,6 +67,7 @@ class _Server:
         batch: int,
         tick: Tick | None,
         gather: Gather | None,
+        beside: Sequence[Pipe],
     ) -> None:
         self._context = context
         self._pipe = pipe
@@ -72,6 +75,7 @@ class _Server:
         self._batch = batch
         self._tick = tick
         self._gather = gather
+        self._beside = beside
         self._reaping = Reaping(context)
 
     async def run(self) -> None:
@@ -87,7 +91,7 @@ class _Server:
             items = await self._write(turn, self._batch)
             turn = Turn()
             if not items:
-                await self._pipe.wait()
+                await self._pipe.wait(*self._beside)
             if self._gather is not None and items:
                 turn = await self._take_together(items, self._gather)
                 continue

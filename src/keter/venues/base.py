@@ -5,7 +5,7 @@ Gates and processes ask the capability, never the venue's name.
 
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard
 
 import msgspec
 
@@ -131,7 +131,6 @@ class Bookmaker(Protocol):
     async def aclose(self) -> None: ...
 
 
-@runtime_checkable
 class Exchange(Protocol):
     """Where orders rest until others take them, or we cancel them.
 
@@ -162,3 +161,8 @@ class Exchange(Protocol):
         ...
 
     async def aclose(self) -> None: ...
+
+
+def is_exchange(venue: Bookmaker | Exchange) -> TypeGuard[Exchange]:
+    """Return whether orders rest at the venue, as its capability says."""
+    return venue.capability.can_cancel

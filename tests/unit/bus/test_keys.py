@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from redis.crc import key_slot
 
 from keter.bus.keys import Keys, QueueKeys
-from keter.bus.queue import approved_for, queues_of
+from keter.bus.queue import approved_for, cancels_for, queues_of
 from tests.kit.execution import ACCOUNT
 
 
@@ -43,6 +43,7 @@ def test_names_are_those_of_the_design() -> None:
     )
     assert keys.exec_lock("e", "ft.1x2.home", ACCOUNT) == "exec_lock:e:ft.1x2.home:asianodds:TESTER"
     assert keys.queue(approved_for(ACCOUNT)).list == "queue:approved:asianodds:TESTER"
+    assert keys.queue(cancels_for(ACCOUNT)).list == "queue:cancels:asianodds:TESTER"
     assert (keys.trading_state, keys.trading_enabled, keys.global_stop) == (
         "trading:state",
         "trading_enabled",
@@ -55,6 +56,13 @@ def test_names_are_those_of_the_design() -> None:
         "account:acc",
         "lease:guard",
     )
+
+
+def test_each_account_has_queues_of_its_own_for_approvals_and_cancels() -> None:
+    own = [
+        f"{kind}:{account}" for account in ("toy:a", "toy:b") for kind in ("approved", "cancels")
+    ]
+    assert list(queues_of(["toy:a", "toy:b"])) == ["raw", "validated", "confirmed", *own]
 
 
 def test_no_two_kinds_of_key_are_the_same() -> None:

@@ -29,25 +29,42 @@ STAMP = 14  # length of ``<13 digits of ms>|`` before the key in a queue's list
 class QueueName(StrEnum):
     """The kinds of queues, in the order of the pipeline.
 
-    RAW and VALIDATED conflate on markets, the others on selections. There is one approved queue for
-    each account: see ``approved_for``.
+    RAW and VALIDATED conflate on markets, CONFIRMED and APPROVED on selections, CANCELS on intents.
+    Each account has its own queues of approvals and of cancels: see ``approved_for`` and
+    ``cancels_for``.
     """
 
     RAW = "raw"
     VALIDATED = "validated"
     CONFIRMED = "confirmed"
     APPROVED = "approved"
+    CANCELS = "cancels"
+
+
+# Of these kinds each account has a queue of its own.
+OF_ACCOUNT = (QueueName.APPROVED, QueueName.CANCELS)
 
 
 def approved_for(account: str) -> str:
-    """Return the name of the queue that the router of this account serves."""
-    return f"{QueueName.APPROVED.value}:{account}"
+    """Return the name of the queue of approvals that the router of this account serves."""
+    return queue_for(QueueName.APPROVED, account)
+
+
+def cancels_for(account: str) -> str:
+    """Return the name of the queue of cancels, which the same router serves first."""
+    return queue_for(QueueName.CANCELS, account)
+
+
+def queue_for(kind: QueueName, account: str) -> str:
+    """Return the name of an account's own queue of a kind."""
+    return f"{kind.value}:{account}"
 
 
 def queues_of(accounts: Iterable[str]) -> tuple[str, ...]:
     """Return the names of all queues of a run on these accounts, in the order of the pipeline."""
-    shared = [queue.value for queue in QueueName if queue is not QueueName.APPROVED]
-    return *shared, *map(approved_for, accounts)
+    shared = [queue.value for queue in QueueName if queue not in OF_ACCOUNT]
+    own = [queue_for(kind, account) for account in accounts for kind in OF_ACCOUNT]
+    return *shared, *own
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -242,15 +259,18 @@ class Pipe:
             )
         return items
 
-    async def wait(self) -> None:
+    async def wait(self, *others: "Pipe") -> None:
         """Return when there may be something to claim, at the latest after a second.
 
-        Only for an idle consumer. Never cancel it or put it under a time-out: a cancelled pop may
-        lose the bell and drops the connection.
+        ``others`` are pipes whose items end the waiting too. Only for an idle consumer. Never
+        cancel it or put it under a time-out: a cancelled pop may lose the bell and drops the
+        connection.
         """
-        if self._source is None:
+        sources = [pipe._source for pipe in (self, *others)]
+        bells = [source.bell for source in sources if source is not None]
+        if len(bells) < len(sources):
             raise ValueError("a pure producer has nothing to wait for")
-        await self._bus.blocking.execute_command("BLPOP", self._source.bell, BLOCK_S)
+        await self._bus.blocking.execute_command("BLPOP", *bells, BLOCK_S)
 
     async def touch(self) -> None:
         """Renew the lease during a long item; for another task of the same process.

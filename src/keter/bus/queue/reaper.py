@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from keter.bus.connection import Bus
-from keter.bus.queue.pipe import STAMP, QueueName, approved_for, queues_of, reap
+from keter.bus.queue.pipe import OF_ACCOUNT, STAMP, queue_for, queues_of, reap
 from keter.clock import from_ms
 
 MOST_STRIKES = 3
@@ -115,7 +115,8 @@ async def depths(bus: Bus, accounts: Sequence[str]) -> dict[str, QueueFacts]:
     now_ms = await bus.now_ms()
     found = {queue: await _facts(bus, queue, now_ms) for queue in queues_of(accounts)}
     if len(accounts) == 1:
-        found[QueueName.APPROVED.value] = found.pop(approved_for(accounts[0]))
+        own = {kind.value: found.pop(queue_for(kind, accounts[0])) for kind in OF_ACCOUNT}
+        found |= own
     return found
 
 

@@ -121,7 +121,7 @@ class CancelOrder(msgspec.Struct, frozen=True):
 class CancelResult(StrEnum):
     """What one cancel led to.
 
-    * CANCELLED: nothing rests; also where the venue says that it was cancelled before.
+    * CANCELLED: nothing rests any more; also where the venue says that it was cancelled before.
     * GONE: filled or lapsed, and the answer does not say which (Betfair: BET_TAKEN_OR_LAPSED).
     * NOT_YET: the order is still being activated; to be asked again (ProphetX: 409, 425).
     * REFUSED: the venue does not cancel it.
@@ -147,10 +147,11 @@ class CancelAnswer(msgspec.Struct, frozen=True):
     def event(self) -> OrderEvent:
         """The event that the answer is for the order.
 
-        Every answer but CANCELLED leaves the order counting as resting. GONE and NOT_YET keep the
-        wish, so that the order is read and the cancel repeated. REFUSED drops it.
+        Every answer but CANCELLED with its amount leaves the order counting as resting. Without
+        the amount nobody knows what was filled before, so the order is read first. GONE and NOT_YET
+        keep the wish, so that the order is read and the cancel repeated. REFUSED drops it.
         """
-        if self.result is CancelResult.CANCELLED:
+        if self.result is CancelResult.CANCELLED and self.cancelled_minor is not None:
             return CancelConfirmed(self.cancelled_minor)
         if self.result is CancelResult.REFUSED:
             return CancelRefused(self.kind)

@@ -1,7 +1,7 @@
 """Takes an order through events of its life, each set of them one row in the ledger.
 
-Router and tracker write to the same orders. If an order has moved since it was read, it is read
-again, and the same events are applied to what stands there: facts only grow.
+Router and tracker write to the same orders. An order that has moved since is read again, and the
+same events are applied to what stands there: facts only grow.
 """
 
 from collections.abc import Mapping, Sequence

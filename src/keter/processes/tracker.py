@@ -21,7 +21,7 @@ from keter.risk.restore import results_since_pause
 from keter.settings import Settings
 from keter.strategies.value.edge import evaluate
 from keter.strategies.value.validation import validate
-from keter.venues.base import Bookmaker
+from keter.venues.base import Bookmaker, Exchange
 
 TICK_S = 0.5
 
@@ -46,7 +46,7 @@ async def run(context: Context) -> None:
 
 
 async def track(
-    context: Context, ledger: Ledger, venue: Bookmaker, selections: KnownSelections
+    context: Context, ledger: Ledger, venue: Bookmaker | Exchange, selections: KnownSelections
 ) -> None:
     """Work while the tracker's lease is ours."""
 
@@ -60,7 +60,11 @@ class Tracker:
     """Makes passes until asked to stop."""
 
     def __init__(
-        self, context: Context, ledger: Ledger, venue: Bookmaker, selections: KnownSelections
+        self,
+        context: Context,
+        ledger: Ledger,
+        venue: Bookmaker | Exchange,
+        selections: KnownSelections,
     ) -> None:
         self._context = context
         settings = context.settings

@@ -5,7 +5,7 @@ Gates and processes ask the capability, never the venue's name.
 
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from typing import Protocol, TypeGuard
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -22,6 +22,9 @@ from keter.domain.order_reconciling import VenueOrder, VenueView
 from keter.domain.references import ReferenceForm
 from keter.domain.tickets import AccountSnapshot, Ticket
 from keter.errors import KeterError, RetryLaterError
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
 
 
 class Capability(msgspec.Struct, frozen=True):
@@ -163,6 +166,6 @@ class Exchange(Protocol):
     async def aclose(self) -> None: ...
 
 
-def is_exchange(venue: Bookmaker | Exchange) -> TypeGuard[Exchange]:
+def is_exchange(venue: Bookmaker | Exchange) -> "TypeIs[Exchange]":
     """Return whether orders rest at the venue, as its capability says."""
     return venue.capability.can_cancel

@@ -39,5 +39,12 @@ def test_only_a_confirmed_cancel_ends_the_resting(result: CancelResult) -> None:
     answer = CancelAnswer(result, "k", cancelled_minor=10)
     order = apply(open_order(CancelAsked()), answer.event)
     assert order.resting_minor == (0 if result is CancelResult.CANCELLED else 10)
+    assert order.accounted_minor + order.resting_minor == order.stake_minor
     wish = {CancelResult.CANCELLED: S.CANCELLED, CancelResult.REFUSED: S.OPEN}
     assert order.state is wish.get(result, S.CANCELLING)
+
+
+def test_a_cancel_without_its_amount_leaves_the_order_resting_until_it_is_read() -> None:
+    """A fill may have come before it, of which nobody has told us."""
+    order = apply(open_order(CancelAsked()), CancelAnswer(CancelResult.CANCELLED, "ok").event)
+    assert (order.state, order.resting_minor) == (S.CANCELLING, 10)

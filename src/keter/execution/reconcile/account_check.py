@@ -19,7 +19,7 @@ from keter.domain.orders import Order
 from keter.domain.tickets import AccountSnapshot, TicketStatus
 from keter.execution.reconcile.alarms import Alarms, control_of
 from keter.ledger import Ledger, UnstorableRowError
-from keter.venues.base import Bookmaker, VenueError
+from keter.venues.base import Bookmaker, Exchange, VenueError, is_exchange
 
 log = structlog.get_logger(__name__)
 TOLERANCE_MINOR = 1
@@ -31,7 +31,9 @@ _MAY_RUN = RESTING | IN_DOUBT
 class AccountWatch:
     """Asks for one account ``before`` a pass, and ``after`` it with the bets open then."""
 
-    def __init__(self, context: Context, ledger: Ledger, venue: Bookmaker, account: str) -> None:
+    def __init__(
+        self, context: Context, ledger: Ledger, venue: Bookmaker | Exchange, account: str
+    ) -> None:
         self._context = context
         self._ledger = ledger
         self._venue = venue
@@ -57,6 +59,10 @@ class AccountWatch:
         if snapshot is None:
             return
         await self._keep(snapshot)
+        if is_exchange(self._venue):
+            # What an exchange counts as outstanding is its own rule: netting, commission, what
+            # rests. Its orders are compared one by one.
+            return
         if self._first is not None and self._first.outstanding_minor == snapshot.outstanding_minor:
             await self._compare(snapshot, open_orders)
 

@@ -14,6 +14,7 @@ from keter.domain.order_states import IN_DOUBT, RESTING
 from keter.domain.orders import Order
 from keter.execution.reconcile.account_check import AccountWatch
 from keter.execution.reconcile.closing_prices import ClosingPrices, FairOdds
+from keter.execution.reconcile.exchange_orders import ExchangeReconciler
 from keter.execution.reconcile.query_budget import (
     ACCOUNT_EVERY_S,
     QueryBudget,
@@ -24,7 +25,7 @@ from keter.execution.reconcile.query_budget import (
 from keter.execution.reconcile.reconciler import Pass, Reconciler
 from keter.execution.reconcile.risk_updates import ResultsSincePause
 from keter.ledger import Ledger
-from keter.venues.base import Bookmaker
+from keter.venues.base import Bookmaker, Exchange, is_exchange
 
 QUICK_S = 3.0  # between passes while a bet is undecided
 RETRY_S = 2.0  # after a pass that could not be completed
@@ -58,7 +59,7 @@ class Passes:
         self,
         context: Context,
         ledger: Ledger,
-        venue: Bookmaker,
+        venue: Bookmaker | Exchange,
         selections: KnownSelections,
         results: ResultsSincePause,
         fair_odds: FairOdds,
@@ -70,8 +71,11 @@ class Passes:
         self._interval_s = context.settings.router.reconcile_interval_s
         self._quick_s = min(QUICK_S, self._interval_s)
         self._budget = QueryBudget(context.bus, context.clock, self._account, QUERIES_PER_MINUTE)
-        self.reconciler = Reconciler(
-            context, ledger, venue, self._account, self._budget, results, self._quick_s
+        parts = (self._account, self._budget, results, self._quick_s)
+        self.reconciler = (
+            ExchangeReconciler(context, ledger, venue, *parts)
+            if is_exchange(venue)
+            else Reconciler(context, ledger, venue, *parts)
         )
         self._account_watch = AccountWatch(context, ledger, venue, self._account)
         self._closing = ClosingPrices(context, ledger, fair_odds)

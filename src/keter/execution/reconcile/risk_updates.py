@@ -23,7 +23,6 @@ from keter.domain.streaks import LOSSES, Results, streak_change
 from keter.ledger import Ledger
 
 log = structlog.get_logger(__name__)
-AT_RISK = frozenset({OrderState.SENDING, OrderState.OPEN, OrderState.FILLED, OrderState.UNKNOWN})
 # What changed later may still be on its way from the router to the risk book.
 SETTLING_TIME = timedelta(seconds=5)
 # Returns the bets settled since the last pause for a losing streak, the newest first.
@@ -46,6 +45,10 @@ class RiskUpdater:
         day = self._ledger.day_of(bet.intent.created_at)
         booking = Booking(day, turnover_of(bet))
         await put_bet(self._context.bus, exposure_of(bet, self._terms), booking)
+
+    async def ended(self, order: Order) -> None:
+        """Release the exposure of an order that ended with nothing filled."""
+        await self._book.release(order.intent.decision_id)
 
     async def refused(self, bet: Order) -> None:
         """Release the exposure of a refused bet, and let its selection cool down."""
@@ -111,7 +114,7 @@ class ExposureAudit:
         open_orders = await self._ledger.orders.open_orders(account.mode, account.key)
         for bet in open_orders:
             missing = bet.intent.decision_id not in booked
-            if bet.state in AT_RISK and missing and now - bet.updated_at > SETTLING_TIME:
+            if bet.risk_minor and missing and now - bet.updated_at > SETTLING_TIME:
                 log.warning("exposure_restored", **bet.intent.names)
                 await self._risk.put(bet)
         known_open = {bet.intent.decision_id for bet in open_orders}

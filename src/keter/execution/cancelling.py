@@ -17,7 +17,8 @@ import structlog
 from keter.clock import Clock
 from keter.domain.cancels import WantedCancel
 from keter.domain.order_calls import CancelAnswer, CancelOrder, CancelResult
-from keter.domain.order_events import CancelAsked
+from keter.domain.order_events import CancelAsked, CancelConfirmed, CancelUnknown, OrderEvent
+from keter.domain.order_life import apply
 from keter.domain.order_states import IN_DOUBT, RESTING
 from keter.domain.orders import Order
 from keter.domain.verdicts import Reason, Verdict, accept, reject
@@ -57,6 +58,19 @@ def judge(order: Order | None, owner: Owner, capability: Capability) -> Verdict:
     return accept(state=order.state.value)
 
 
+def events_of(answer: CancelAnswer, order: Order) -> tuple[OrderEvent, ...]:
+    """Return the events that an answer is for the order. Pure.
+
+    A cancel that leaves a part of the stake unaccounted for has raced a fill that nobody has told
+    yet. That part counts as resting until the order is read.
+    """
+    event = answer.event
+    if isinstance(event, CancelConfirmed) and apply(order, event).awaited_minor:
+        part = CancelConfirmed(event.total_minor, nothing_rests=False)
+        return part, CancelUnknown("fill_awaited")
+    return (event,)
+
+
 def verdict_on(answer: CancelAnswer, after: Order) -> Verdict:
     """Return the verdict on a cancel, by the answer and the order as it is then. Pure."""
     reason = _REASONS[answer.result]
@@ -72,7 +86,7 @@ class Canceller:
     def __init__(
         self, owner: Owner, venue: Bookmaker | Exchange, ledger: Ledger, *, clock: Clock
     ) -> None:
-        self._owner = owner
+        self.owner = owner
         self._venue = venue
         self._ledger = ledger
         self._records = OrderRecords(ledger, owner.worker, clock)
@@ -87,7 +101,7 @@ class Canceller:
         for one in found:
             if one.verdict.accepted and one.order is not None:
                 asked[one.wanted.intent_id] = await self._records.add(
-                    one.order, CancelAsked(), "cancel_asked", _why(one.wanted), self._owner.fence
+                    one.order, CancelAsked(), "cancel_asked", _why(one.wanted), self.owner.fence
                 )
         answers = dict(zip(asked, await self._call(list(asked.values())), strict=True))
         done = [
@@ -111,7 +125,7 @@ class Canceller:
             order = await self._ledger.orders.get(wanted.intent_id)
         except NotInLedgerError:
             order = None
-        return Cancelled(wanted, judge(order, self._owner, self._venue.capability), order)
+        return Cancelled(wanted, judge(order, self.owner, self._venue.capability), order)
 
     async def _call(self, orders: Sequence[Order]) -> list[CancelAnswer]:
         """Make the one call; return an answer for each order. Whatever goes wrong is a value."""
@@ -149,7 +163,7 @@ class Canceller:
         }
         cause = f"cancel_{answer.result.value}"
         # Not fenced: what the venue has done is true, whoever owns the account by now.
-        after = await self._records.add(order, answer.event, cause, evidence)
+        after = await self._records.add(order, events_of(answer, order), cause, evidence)
         return Cancelled(one.wanted, verdict_on(answer, after), after)
 
 

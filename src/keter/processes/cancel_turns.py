@@ -31,7 +31,7 @@ class CancelTurns:
 
     def __init__(self, context: Context, canceller: Canceller, account: str) -> None:
         self._context = context
-        self._canceller = canceller
+        self.canceller = canceller
         self._account = account
         self.pipe = context.pipe(cancels_for(account))
         # Of the items in hand, what came of each; in the order of the queue.
@@ -83,7 +83,7 @@ class CancelTurns:
         """Return what came of each item; all that can be read are one batch."""
         read = [self._read(item) for item in items]
         wishes = [one for one in read if isinstance(one, WantedCancel)]
-        cancelled = iter(await self._canceller.cancel(wishes))
+        cancelled = iter(await self.canceller.cancel(wishes))
         return [
             (item, self._handled(next(cancelled)) if isinstance(one, WantedCancel) else one)
             for item, one in zip(items, read, strict=True)

@@ -45,7 +45,7 @@ def facts(account: str, **changes: Any) -> dict[str, Any]:
 
 
 def test_each_account_has_a_line() -> None:
-    live = facts(BOB, mode="LIVE", open_orders=None, pnl_today=None)
+    live = facts(BOB, mode="LIVE", open_bets=None, pnl_today=None)
     assert list(account_lines([facts(ALICE), live])) == [
         "  asianodds:alice  DRY  ACTIVE  2 open  PnL today EUR -4.70",
         "  asianodds:bob  LIVE  DISARMED",

@@ -19,9 +19,10 @@ from keter.bus.state.cooldowns import cooling
 from keter.bus.state.events import write_scores
 from keter.bus.state.odds import write_odds
 from keter.bus.state.reconciliation import ask_for_pass, pass_done, read_doubt
+from keter.bus.state.risk import put_bet
 from keter.bus.state.trading import change_trading, read_trading
 from keter.bus.telemetry.alerts import read_alerts
-from keter.domain.exposure import Exposure, ExposureStatus
+from keter.domain.exposure import Exposure, ExposureStatus, Terms, exposure_of
 from keter.domain.feed import EventScore
 from keter.domain.market_kinds import Outcome
 from keter.domain.markets import Phase, event_uid
@@ -582,6 +583,21 @@ async def test_an_open_bet_that_the_risk_book_lost_is_put_back(desk: Desk) -> No
     assert await desk.staked() == 0
     await desk.look(20)
     assert (await desk.exposed(), await desk.staked()) == ({"d1": 1000}, 1000)
+
+
+@pytest.mark.parametrize("fills", [(), ((1000, "9.90"),), ((400, "2.2"),)])
+async def test_an_open_bet_whose_fills_the_risk_book_has_otherwise_is_put_right(
+    desk: Desk, fills: tuple[tuple[int, str], ...]
+) -> None:
+    """A death between ledger and book would leave a cover there that the venue has taken back."""
+    await desk.running()
+    world, made = desk.world, exposure_of(await desk.of(), Terms())
+    assert made.fills == ((1000, "2.2"),)
+    await put_bet(world.bus, msgspec.structs.replace(made, fills=fills))
+    await desk.look(20)
+    (found,) = (await world.book().read()).exposures
+    assert (found.stake_minor, found.fills) == (made.stake_minor, made.fills)
+    assert await desk.staked() == 1000
 
 
 async def test_final_scores_are_copied_from_the_feed(desk: Desk) -> None:

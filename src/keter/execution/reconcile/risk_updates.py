@@ -46,6 +46,14 @@ class RiskUpdater:
         booking = Booking(day, turnover_of(bet))
         await put_bet(self._context.bus, exposure_of(bet, self._terms), booking)
 
+    def is_of(self, found: Exposure | None, bet: Order) -> bool:
+        """Return whether an entry of the book has the fills and the stake of the bet."""
+        made = exposure_of(bet, self._terms)
+        return found is not None and (found.stake_minor, found.fills) == (
+            made.stake_minor,
+            made.fills,
+        )
+
     async def ended(self, order: Order) -> None:
         """Release the exposure of an order that ended with nothing filled."""
         await self._book.release(order.intent.decision_id)
@@ -92,7 +100,8 @@ class RiskUpdater:
 class ExposureAudit:
     """Makes good what a death between a write to the ledger and one to the risk book left behind.
 
-    Every bet of the book must be open in the ledger, and every open bet in the book.
+    Every bet of the book must be open in the ledger. Every open bet must be in the book, with the
+    fills and the rest that the ledger has.
     """
 
     def __init__(self, context: Context, ledger: Ledger, risk: RiskUpdater) -> None:
@@ -113,8 +122,9 @@ class ExposureAudit:
         account, now = self._context.account, self._context.clock.now()
         open_orders = await self._ledger.orders.open_orders(account.mode, account.key)
         for bet in open_orders:
-            missing = bet.intent.decision_id not in booked
-            if bet.risk_minor and missing and now - bet.updated_at > SETTLING_TIME:
+            found = booked.get(bet.intent.decision_id)
+            settled_down = now - bet.updated_at > SETTLING_TIME
+            if bet.risk_minor and settled_down and not self._risk.is_of(found, bet):
                 log.warning("exposure_restored", **bet.intent.names)
                 await self._risk.put(bet)
         known_open = {bet.intent.decision_id for bet in open_orders}

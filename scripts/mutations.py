@@ -58,6 +58,8 @@ TOGETHER = "tests/integration/test_execution.py"
 GUARD = "tests/integration/test_guard.py"
 RECONCILING = "tests/integration/test_reconciliation.py"
 BOOK = "tests/integration/test_bus_risk.py"
+RESTING = "tests/integration/test_exchange_orders.py"
+CANCELS = "tests/integration/test_cancels_first.py"
 QUEUES = "tests/integration/test_bus_queues.py"
 PLACING = "tests/unit/execution/test_placing.py"
 LEDGER = "tests/unit/ledger/test_orders.py"
@@ -93,7 +95,7 @@ ORDERS_SCHEMA = "src/keter/ledger/migrations/versions/v0010_orders.py"
 INTENT = "        refusal = await self._commit(intent)\n"
 QUOTE_FIRST = "        await Quoting(self._venue, approved, self._limits).find()\n"
 SENDING = (
-    '        await self._move(intent, Step(BetState.SENDING, "sending"), evidence, fenced=True)\n'
+    '        await self._move(intent, Step(OrderState.SENDING, "sending"), evidence, fenced=True)\n'
 )
 CALL = '            return await self._timed("place_call", self._venue.place(order))\n'
 DENIED = "        if denied is None or denied.count < LEAST_DENIALS:\n            return False\n"
@@ -159,8 +161,8 @@ MUTATIONS = (
         ONCE,
         "a doubt is not a refusal",
         "src/keter/execution/intents.py",
-        "return Step(BetState.UNKNOWN, placement.kind, placement.kind)",
-        "return Step(BetState.REFUSED, placement.kind, placement.kind)",
+        "return Step(OrderState.UNKNOWN, placement.kind, placement.kind)",
+        "return Step(OrderState.REFUSED, placement.kind, placement.kind)",
         (PLACING, LIFE),
     ),
     Mutation(
@@ -213,7 +215,7 @@ MUTATIONS = (
         "expected",
         ONCE,
         "a tracker steps only from where it saw the bet",
-        "src/keter/execution/reconcile/bet_updates.py",
+        "src/keter/execution/reconcile/order_updates.py",
         "expected=bet.state,",
         "expected=None,",
         (TOGETHER,),
@@ -344,7 +346,7 @@ MUTATIONS = (
         "        refusal",
         "            return PlacementResult(\n"
         "                verdict, bet, keeps_exposure=step.target is"
-        " BetState.PENDING, sent=True\n            )\n        refusal",
+        " OrderState.OPEN, sent=True\n            )\n        refusal",
         (PLACING,),
     ),
     Mutation(
@@ -1832,6 +1834,98 @@ MUTATIONS = (
         'if getattr(e.orig, "sqlstate", None) in _UNUSABLE:',
         "if False:",
         ("tests/integration/ledger/test_postgres.py",),
+    ),
+    Mutation(
+        "cancels-first",
+        GATE,
+        "a cancel goes before the approvals that wait",
+        "src/keter/processes/router.py",
+        "        await self.serve_cancels()\n",
+        "",
+        (CANCELS,),
+    ),
+    Mutation(
+        "cancels-closed",
+        GATE,
+        "a closed router cancels",
+        "src/keter/execution/approvals.py",
+        "            await meanwhile()\n",
+        "",
+        (CANCELS,),
+    ),
+    Mutation(
+        "cancel-asked",
+        ONCE,
+        "CANCELLING is committed before the call",
+        "src/keter/execution/cancelling.py",
+        "        answers = dict(zip(asked,",
+        "        await self._call([one.order for one in found if one.order])\n"
+        "        answers = dict(zip(asked,",
+        (RESTING,),
+    ),
+    Mutation(
+        "cancel-bookmaker",
+        GATE,
+        "a bet at a bookmaker is not cancelled",
+        "src/keter/execution/cancelling.py",
+        "if not capability.can_cancel:",
+        "if False:",
+        (CANCELS,),
+    ),
+    Mutation(
+        "cancel-race",
+        GATE,
+        "what a cancel leaves unaccounted for stays at risk",
+        "src/keter/execution/cancelling.py",
+        "apply(order, event).awaited_minor:",
+        "False:",
+        (RESTING,),
+    ),
+    Mutation(
+        "cancel-size",
+        GATE,
+        "a cancel without its amount ends nothing",
+        "src/keter/domain/order_calls.py",
+        "CANCELLED and self.cancelled_minor is not None:",
+        "CANCELLED:",
+        ("tests/unit/domain/test_order_calls.py",),
+    ),
+    Mutation(
+        "cancel-again",
+        GATE,
+        "a cancel without a clear answer is repeated",
+        "src/keter/execution/reconcile/repeated_cancels.py",
+        "        if waiting:\n",
+        "        if False:\n",
+        (RESTING,),
+    ),
+    Mutation(
+        "exchange-sending",
+        ONCE,
+        "an order goes to an exchange once, after SENDING",
+        "src/keter/execution/exchange_placing.py",
+        "        answers = await self._call(requests)\n        return",
+        "        await self._call(requests)\n"
+        "        answers = await self._call(requests)\n        return",
+        (RESTING,),
+    ),
+    Mutation(
+        "exchange-alone",
+        GATE,
+        "an order that the list does not show is asked for by itself",
+        "src/keter/execution/reconcile/exchange_orders.py",
+        "        return order.state not in RESTING | IN_DOUBT | ENDED\n",
+        "        return True\n",
+        (RESTING,),
+    ),
+    Mutation(
+        "exchange-risk",
+        GATE,
+        "the risk book follows an order that ends",
+        "src/keter/execution/reconcile/order_consequences.py",
+        "            await self._risk.put(after)\n",
+        "            pass\n",
+        (RESTING,),
     ),
 )
 

@@ -61,8 +61,8 @@ def judge(order: Order | None, owner: Owner, capability: Capability) -> Verdict:
 def events_of(answer: CancelAnswer, order: Order) -> tuple[OrderEvent, ...]:
     """Return the events that an answer is for the order. Pure.
 
-    A cancel that leaves a part of the stake unaccounted for has raced a fill that nobody has told
-    yet. That part counts as resting until the order is read.
+    A cancel that leaves a part of the stake unaccounted for has raced a fill that is not known yet.
+    That part counts as resting until the order is read.
     """
     event = answer.event
     if isinstance(event, CancelConfirmed) and apply(order, event).awaited_minor:

@@ -187,7 +187,7 @@ def _explained(order: Order, row: VenueOrder | None, asked_at: datetime) -> bool
         return order.state not in RESTING | IN_DOUBT | ENDED
     # A list that is older than our last news shows differences that are none.
     older = order.updated_at > asked_at
-    # A list may lag behind a cancel whose answer was lost: the order itself tells.
+    # A list may lag behind a cancel whose answer was lost: the order itself is asked for.
     clear = order.state not in {OrderState.UNKNOWN, OrderState.CANCELLING}
     return clear and (older or not mismatches(order, row))
 

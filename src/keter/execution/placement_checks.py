@@ -4,7 +4,7 @@
 chosen in ``keter.execution.price_choice``.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -28,7 +28,7 @@ class PlacementRules:
     # verdict's numbers hold ev_pct and min_ev_pct, or None for both without a consensus.
     price: Callable[[ConfirmedSignal, PlacementQuote, float], Verdict]
     # Of approval and risk book, while trading is REDUCING: whether the bet raises no worst case.
-    reducing: Callable[[ApprovedSignal, Sequence[Exposure]], Verdict]
+    reducing: Callable[[ApprovedSignal, "PlacementFacts"], Verdict]
     # Of approval and facts, the risk book among them: whether a cap is passed.
     caps: Callable[[ApprovedSignal, "PlacementFacts"], Verdict]
 
@@ -110,4 +110,4 @@ def _belongs(approved: ApprovedSignal, facts: PlacementFacts) -> Verdict:
 def _trading(approved: ApprovedSignal, facts: PlacementFacts, rules: PlacementRules) -> Verdict:
     if facts.trading.accepted or not facts.reducing:
         return facts.trading
-    return rules.reducing(approved, facts.book)
+    return rules.reducing(approved, facts)

@@ -17,8 +17,12 @@ def placement_limits(settings: Settings) -> PlacementLimits:
     """Return the settings and rules that every placement is held against."""
     price = partial(recheck_price, settings.edge)
     caps = partial(_within_caps, settings)
-    rules = PlacementRules(price, reduce_only.recheck, caps)
+    rules = PlacementRules(price, _reducing, caps)
     return PlacementLimits(settings.router, settings.stake, settings.validation.in_play, rules)
+
+
+def _reducing(approved: ApprovedSignal, facts: PlacementFacts) -> Verdict:
+    return reduce_only.recheck(approved, Held(facts.book, facts.of_others))
 
 
 def _within_caps(settings: Settings, approved: ApprovedSignal, facts: PlacementFacts) -> Verdict:

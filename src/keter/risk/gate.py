@@ -259,7 +259,8 @@ def as_exposure(
 
 def _raise_refusal(bet: Exposure, context: RiskContext) -> Verdict | None:
     """Return the refusal of a bet that would raise its event's worst case while REDUCING."""
-    verdict = reduce_only.check(bet, context.exposures) if context.reducing else accept()
+    held = Held(context.exposures, context.of_others)
+    verdict = reduce_only.check(bet, held) if context.reducing else accept()
     return None if verdict.accepted else verdict
 
 

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from keter.domain.exposure import Exposure, ExposureStatus, worst_case
 from keter.domain.market_kinds import OUTCOMES, MarketKind, Outcome
 from keter.domain.markets import Market, parse_market
-from keter.domain.signals import ApprovedSignal
+from keter.domain.signals import ApprovedSignal, ConfirmedSignal
 from keter.domain.sports import FULL_TIME
 from keter.domain.trading import TradingMode
 from keter.domain.verdicts import Reason, accept, reject
 from keter.execution.placement_checks import PlacementFacts, recheck
+from keter.risk.caps import Held
 from keter.risk.gate import assess
 from keter.risk.reduce_only import check
 from tests.kit.execution import PLACEMENT_LIMITS, TOTALS, approved, fine_facts
@@ -52,7 +53,7 @@ def at_risk(draw: st.DrawFn) -> Exposure:
 def test_what_passes_raises_nothing_whichever_reservations_become_bets(
     bet: Exposure, others: list[Exposure]
 ) -> None:
-    verdict = check(bet, others)
+    verdict = check(bet, Held(others))
     bets = [other for other in others if other.status is ExposureStatus.BET]
     promised = [other for other in others if other.status is RESERVED]
     kept = [
@@ -119,8 +120,8 @@ def test_a_bet_filled_in_part_is_lain_beside_with_that_part_only() -> None:
     does not. The fill loses 900 or wins 1080, so beside it 1980 may be lost.
     """
     part = msgspec.structs.replace(taken(UNDER, 1500), fills=((900, "2.20"),))
-    assert check(taken(OVER, 1980), [part]).accepted
-    assert check(taken(OVER, 1981), [part]).reason is Reason.RAISES_EXPOSURE
+    assert check(taken(OVER, 1980), Held([part])).accepted
+    assert check(taken(OVER, 1981), Held([part])).reason is Reason.RAISES_EXPOSURE
 
 
 def test_the_caps_hold_while_reducing_too() -> None:
@@ -183,4 +184,16 @@ def test_a_stake_that_was_lowered_since_its_reservation_is_judged_as_it_will_be_
 
 def test_bets_of_other_events_are_nothing_to_lie_beside() -> None:
     other = taken(a_signal(market=TOTALS, outcome=Outcome.UNDER, event=an_event("Gamma")))
-    assert check(taken(OVER), [other]).reason is Reason.RAISES_EXPOSURE
+    assert check(taken(OVER), Held([other])).reason is Reason.RAISES_EXPOSURE
+
+
+def test_what_covers_another_accounts_bet_is_not_taken_away_by_reducing_ones_own() -> None:
+    def filled(signal: ConfirmedSignal, stake: int) -> Exposure:
+        return msgspec.structs.replace(
+            taken(signal, stake), odds="2.10", fills=((stake, "2.10"),), stake_minor=stake
+        )
+
+    bet, own, theirs = taken(UNDER, 1000), filled(OVER, 1000), filled(UNDER, 1000)
+    assert check(bet, Held([own])).accepted, "alone it covers the account's own bet"
+    assert check(bet, Held([own], [theirs])).reason is Reason.RAISES_EXPOSURE
+    assert check(bet, Held([own], [filled(OVER, 2000)])).accepted

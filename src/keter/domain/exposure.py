@@ -242,7 +242,12 @@ def _fills_of(order: Order) -> tuple[tuple[int, str], ...]:
     Venues report a void, and some a match, as a total without its price.
     """
     if order.standing_minor == order.itemised_minor:
-        return tuple((fill.size_minor, _text(fill.price)) for fill in order.fills)
+        back = order.intent.side is Side.BACK
+        # A back whose price nobody could read covers nothing; see ``Exposure.commitments``.
+        return tuple(
+            (fill.size_minor, _text(fill.price) if fill.price_text or not back else "")
+            for fill in order.fills
+        )
     average = order.average_price
     if average is None or not order.standing_minor:
         return ()

@@ -28,7 +28,8 @@ class Fill(msgspec.Struct, frozen=True):
     """A matched part of an order.
 
     * ``fill_id`` is the venue's, unique within the order; a bookmaker's ticket id will do.
-    * ``price_text`` is the venue's own text, perhaps American; ``price`` is its decimal odds.
+    * ``price_text`` is the venue's own text, perhaps American; ``price`` is its decimal odds. The
+      text is empty where it was no price: then ``price`` is the asked one.
     * ``book`` is the bookmaker behind a venue that is a broker, else empty.
     """
 

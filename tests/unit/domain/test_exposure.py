@@ -427,6 +427,19 @@ def test_filled_parts_stand_at_their_own_odds_and_the_rest_is_open() -> None:
     assert at_risk(fill("a", 10)) == (10, ((10, "2"),))
 
 
+def test_a_ticket_whose_price_nobody_could_read_covers_nothing() -> None:
+    unread = msgspec.structs.replace(one_fill(10)[0], price_text="")
+    order = msgspec.structs.replace(
+        fresh(an_order_intent("r", 10, Side.BACK)), state=OrderState.FILLED, fills=(unread,)
+    )
+    assert exposure_of(order, TERMS).fills == ((10, ""),)
+    assert [one.filled for one in exposure_of(order, TERMS).commitments()] == [False]
+    laid = msgspec.structs.replace(
+        order, intent=msgspec.structs.replace(order.intent, side=Side.LAY)
+    )
+    assert exposure_of(laid, TERMS).fills == ((10, "2.1"),)
+
+
 def test_of_a_cancelled_or_lapsed_order_only_the_fills_count() -> None:
     assert at_risk(fill("a", 3), CancelAsked(), CancelConfirmed(7)) == (3, ((3, "2"),))
     assert at_risk(fill("a", 3), Lapsed(7)) == (3, ((3, "2"),))

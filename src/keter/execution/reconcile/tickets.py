@@ -126,16 +126,19 @@ def _fill(bet: Order, ticket: Ticket) -> Fill:
     name = ticket.ticket_id or ticket_key(ticket)
     # A ticket without a time of its own has a new one in every answer.
     known = next((fill.at for fill in bet.fills if fill.fill_id == name), ticket.placed_at)
-    return Fill(name, ticket.odds, _price(bet, ticket), ticket.stake_minor, known, ticket.book)
+    price = _price(ticket)
+    # Without a text it is known that nobody could read the price, which then covers nothing.
+    text, price = (ticket.odds, price) if price is not None else ("", bet.intent.asked_price)
+    return Fill(name, text, price, ticket.stake_minor, known, ticket.book)
 
 
-def _price(bet: Order, ticket: Ticket) -> Decimal:
-    """Return the ticket's odds, or the asked ones where the venue's text is no price."""
+def _price(ticket: Ticket) -> Decimal | None:
+    """Return the ticket's odds; None where the venue's text is no price."""
     try:
         price = Decimal(ticket.odds)
     except InvalidOperation:
-        return bet.intent.asked_price
-    return price if price.is_finite() and price > 1 else bet.intent.asked_price
+        return None
+    return price if price.is_finite() and price > 1 else None
 
 
 def _result(tickets: Sequence[Ticket], pnl_minor: int) -> tuple[OrderState, str]:

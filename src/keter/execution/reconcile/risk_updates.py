@@ -123,9 +123,12 @@ class ExposureAudit:
         open_orders = await self._ledger.orders.open_orders(account.mode, account.key)
         for bet in open_orders:
             found = booked.get(bet.intent.decision_id)
-            settled_down = now - bet.updated_at > SETTLING_TIME
-            if bet.risk_minor and settled_down and not self._risk.is_of(found, bet):
+            if not bet.risk_minor or now - bet.updated_at <= SETTLING_TIME:
+                continue
+            if found is None:
                 log.warning("exposure_restored", **bet.intent.names)
+            # The router, which cancels, writes into the ledger alone.
+            if not self._risk.is_of(found, bet):
                 await self._risk.put(bet)
         known_open = {bet.intent.decision_id for bet in open_orders}
         orphans: set[str] = set()

@@ -1928,6 +1928,15 @@ MUTATIONS = (
         (RESTING,),
     ),
     Mutation(
+        "exchange-room",
+        GATE,
+        "the risk book follows what the router cancelled",
+        "src/keter/execution/reconcile/risk_updates.py",
+        "            if not self._risk.is_of(found, bet):\n",
+        "            if found is None:\n",
+        (RESTING,),
+    ),
+    Mutation(
         "exchange-risk",
         GATE,
         "the risk book follows an order that ends",

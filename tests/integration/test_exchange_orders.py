@@ -145,6 +145,20 @@ async def test_a_cancel_ends_what_rests_and_stands_in_the_audit(desk: ExchangeDe
     assert await desk.exposed() == {}
 
 
+async def test_the_room_of_what_is_cancelled_is_free_again_and_the_fill_stays(
+    desk: ExchangeDesk,
+) -> None:
+    await desk.place()
+    desk.fill(400)
+    await desk.look()
+    assert await desk.exposed() == {"r1": 1000}
+    [decision] = await desk.cancel(await desk.of())
+    assert decision.verdict.reason is Reason.OK
+    await desk.look(10)
+    assert (await desk.of()).state is S.CANCELLED
+    assert await desk.exposed() == {"r1": 400}
+
+
 async def test_all_cancels_that_wait_are_one_call(desk: ExchangeDesk) -> None:
     orders = [await desk.place(f"r{n}") for n in range(5)]
     await desk.cancel(*orders, orders[0])

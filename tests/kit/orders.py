@@ -1,5 +1,6 @@
 """Orders in any state, made by events."""
 
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -49,3 +50,30 @@ def after(*events: OrderEvent, stake: int = 10, side: Side = Side.BACK) -> Order
 
 def open_order(*events: OrderEvent, side: Side = Side.BACK) -> Order:
     return after(SendingCommitted(), Accepted("v"), *events, side=side)
+
+
+@dataclass(kw_only=True)
+class VenueRow:
+    """What an exchange of the tests holds of one order."""
+
+    size: int
+    side: Side
+    fills: list[Fill] = field(default_factory=list)
+    cancelled: int = 0
+    lapsed: int = 0
+    voided: int = 0
+    result: OrderState | None = None
+    settled_at: datetime | None = None
+
+    @property
+    def filled(self) -> int:
+        return sum(fill.size_minor for fill in self.fills)
+
+    @property
+    def resting(self) -> int:
+        return self.size - self.filled - self.cancelled - self.lapsed
+
+    @property
+    def average(self) -> Decimal | None:
+        whole = sum((fill.size_minor * fill.price for fill in self.fills), Decimal(0))
+        return whole / self.filled if self.filled else None

@@ -7,7 +7,7 @@ with. Others trade through ``offer``; what they leave in the book stands in the 
 import itertools
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -26,6 +26,7 @@ from keter.domain.order_states import OrderState, Side
 from keter.domain.references import LOWER, ReferenceForm
 from keter.domain.tickets import AccountSnapshot
 from keter.venues.base import Capability, VenueTransientError
+from tests.kit.orders import VenueRow
 
 TOY = Capability(
     venue="toy",
@@ -39,37 +40,16 @@ Selection = tuple[str, Outcome]  # the venue's key of a market, and an outcome o
 BANK_MINOR = 1_000_000
 
 
-@dataclass
-class Row:
+@dataclass(kw_only=True)
+class Row(VenueRow):
     """One order in the exchange's own books; a stranger's has no reference."""
 
     order_id: str
     reference: str
     selection: Selection
-    side: Side
     price: Decimal
     text: str
-    size: int
-    fills: list[Fill] = field(default_factory=list)
-    cancelled: int = 0
-    lapsed: int = 0
-    voided: int = 0
-    result: OrderState | None = None
     pnl: int | None = None
-    settled_at: datetime | None = None
-
-    @property
-    def filled(self) -> int:
-        return sum(fill.size_minor for fill in self.fills)
-
-    @property
-    def resting(self) -> int:
-        return self.size - self.filled - self.cancelled - self.lapsed
-
-    @property
-    def average(self) -> Decimal | None:
-        whole = sum((fill.size_minor * fill.price for fill in self.fills), Decimal(0))
-        return whole / self.filled if self.filled else None
 
     def takes(self, other: "Row") -> bool:
         """Return whether both agree on a price: the layer gives what the backer asks, or more."""
@@ -197,7 +177,15 @@ class ToyExchange:
 
     def offer(self, selection: Selection, side: Side, price: str, size: int) -> int:
         """Let a stranger trade; return how much of it was taken. The rest stands in the book."""
-        row = Row(self._name(), "", selection, side, Decimal(price), price, size)
+        row = Row(
+            order_id=self._name(),
+            reference="",
+            selection=selection,
+            side=side,
+            price=Decimal(price),
+            text=price,
+            size=size,
+        )
         self._match(row)
         return row.filled
 
@@ -242,13 +230,13 @@ class ToyExchange:
     def _enter(self, request: OrderRequest) -> Row:
         ((_, text),) = request.prices
         row = Row(
-            self._name(),
-            request.reference,
-            (request.ref.key, request.outcome),
-            request.side,
-            Decimal(text),
-            text,
-            request.stake_minor,
+            order_id=self._name(),
+            reference=request.reference,
+            selection=(request.ref.key, request.outcome),
+            side=request.side,
+            price=Decimal(text),
+            text=text,
+            size=request.stake_minor,
         )
         self._match(row)
         return row

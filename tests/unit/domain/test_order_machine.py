@@ -7,7 +7,7 @@ it says travels over a network that delays, repeats, reorders and loses.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -46,7 +46,7 @@ from keter.domain.order_reconciling import Absent, VenueOrder, VenueView, mismat
 from keter.domain.order_states import NOT_SENT, SETTLED, TRANSITIONS, OrderState, Side
 from keter.domain.orders import CancelRequest, Order
 from keter.errors import IllegalTransitionError
-from tests.kit.orders import an_order_intent, fresh
+from tests.kit.orders import VenueRow, an_order_intent, fresh
 
 S = OrderState
 START = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -66,32 +66,11 @@ ORDERS = st.integers(0, 11)  # of which the rules take one that exists
 MANY = 10**6
 
 
-@dataclass
-class Row:
+@dataclass(kw_only=True)
+class Row(VenueRow):
     """One order as the venue really has it."""
 
-    size: int
-    side: Side
     names_fills: bool
-    fills: list[Fill] = field(default_factory=list)
-    cancelled: int = 0
-    lapsed: int = 0
-    voided: int = 0
-    result: OrderState | None = None
-    settled_at: datetime | None = None
-
-    @property
-    def filled(self) -> int:
-        return sum(fill.size_minor for fill in self.fills)
-
-    @property
-    def resting(self) -> int:
-        return self.size - self.filled - self.cancelled - self.lapsed
-
-    @property
-    def average(self) -> Decimal | None:
-        whole = sum((fill.size_minor * fill.price for fill in self.fills), Decimal(0))
-        return whole / self.filled if self.filled else None
 
     def view(self, reference: str) -> VenueOrder:
         return VenueOrder(
@@ -185,7 +164,9 @@ class OrderLife(RuleBasedStateMachine):
     def arrive(self, which: int) -> None:
         order = self.ledger[which]
         assert which not in self.rows
-        self.rows[which] = Row(order.stake_minor, order.intent.side, self.names_fills[which])
+        self.rows[which] = Row(
+            size=order.stake_minor, side=order.intent.side, names_fills=self.names_fills[which]
+        )
 
     @rule(which=ORDERS, way=CANCELS, overtaken_by=st.integers(0, 4))
     def cancel(self, which: int, way: str, overtaken_by: int) -> None:

@@ -70,13 +70,17 @@ def read_open(connection: Connection, mode: ExecutionMode, account: str | None) 
 
 
 def holder_of(connection: Connection, intent: Intent) -> str | None:
-    """Return the id of the intent that holds the selection for this strategy and side, or None."""
+    """Return the id of the intent that holds the selection for this strategy and side, or None.
+
+    An intent of the same decision is no other: that decision is a duplicate.
+    """
     same = (
         orders_of(intent.mode, intent.account),
         orders.c.strategy == intent.strategy,
         orders.c.event_uid == intent.event_uid,
         orders.c.selection_id == intent.selection_id,
         orders.c.side == intent.side.value,
+        orders.c.decision_id != intent.decision_id,
     )
     return connection.execute(select(orders.c.intent_id).where(*same, OPEN_NOW)).scalar()
 

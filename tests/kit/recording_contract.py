@@ -161,23 +161,36 @@ class RecordingContract:
                 await sent(ledger, intent_id, strategy=strategy, side=side)
 
     @pytest.mark.parametrize("late", [400, 1000])
-    async def test_a_late_fill_is_taken_though_the_selection_has_another_order(
+    async def test_what_lapsed_without_an_amount_holds_its_selection_for_late_fills(
         self, ledger: Ledger, late: int
     ) -> None:
         """Of a part the order stays LAPSED, of the whole it becomes FILLED."""
         first = await live(ledger, await sent(ledger, "i1"), Lapsed())
-        assert first.is_final
-        second = await sent(ledger, "i2")
+        assert not first.is_final
+        with pytest.raises(SelectionOpenError):
+            await sent(ledger, "i2")
         first = await live(ledger, first, a_fill("late", late))
         assert first.state is (S.FILLED if late == 1000 else S.LAPSED)
-        found = await ledger.orders.open_orders(DRY)
-        assert sorted(found, key=lambda order: order.intent.intent_id) == [first, second]
+        assert await ledger.orders.open_orders(DRY) == [first]
         with pytest.raises(SelectionOpenError):
             await sent(ledger, "i3")
         assert await ledger.integrity() == []
 
+    async def test_a_cancelled_order_of_unknown_size_is_open_until_the_size_is_known(
+        self, ledger: Ledger
+    ) -> None:
+        order = await live(ledger, await sent(ledger, "i1"), CancelAsked())
+        order = await live(ledger, order, CancelConfirmed())
+        assert (order.state, order.is_final) == (S.CANCELLED, False)
+        assert await ledger.orders.open_orders(DRY) == [order]
+        partly = await live(ledger, order, CancelConfirmed(600))
+        assert await ledger.orders.open_orders(DRY) == [partly]
+        whole = await live(ledger, partly, CancelConfirmed(1000))
+        assert whole.is_final
+        assert await ledger.orders.open_orders(DRY) == []
+
     async def test_a_cancelled_order_counts_with_what_was_filled(self, ledger: Ledger) -> None:
-        nothing = await live(ledger, await sent(ledger, "i1"), Lapsed())
+        nothing = await live(ledger, await sent(ledger, "i1"), Lapsed(1000))
         assert nothing.is_final
         order = await live(ledger, await sent(ledger, "i2"), a_fill("a", 300))
         for staked, event in ((1000, CancelAsked()), (300, CancelConfirmed(700))):

@@ -53,7 +53,7 @@ NEVER_PLACED = frozenset({_S.SKIPPED, _S.REFUSED})
 PLACED = RESTING | ENDED | SETTLED
 # The call to the venue has ended.
 ANSWERED = PLACED | {_S.REFUSED, _S.UNKNOWN}
-# Final in any case. CANCELLED and LAPSED are so only with nothing filled: see ``Order.is_final``.
+# Final in any case. Of CANCELLED and LAPSED see ``Order.is_final``.
 FINAL = SETTLED | NEVER_PLACED
 NOT_FINAL = frozenset(OrderState) - FINAL
 

@@ -122,7 +122,7 @@ class Order(msgspec.Struct, frozen=True):
     def is_final(self) -> bool:
         """Whether nothing of it is or will be at risk, as far as the venue has said."""
         if self.state in {OrderState.CANCELLED, OrderState.LAPSED}:
-            return not self.standing_minor
+            return not self.standing_minor and not self.awaited_minor
         return self.state in FINAL
 
     @property

@@ -42,13 +42,15 @@ metadata = MetaData(
 )
 
 
-# Final only with nothing filled.
+# Final only with nothing filled, and once it is known how much was cancelled or has lapsed.
 STOPPED = frozenset({OrderState.CANCELLED, OrderState.LAPSED})
 ALWAYS_OPEN = NOT_FINAL - STOPPED
 # The opposite of ``Order.is_final``. Indexes and queries use this one text: a database uses a
-# partial index only for a query whose condition it recognises in it.
+# partial index only for a query whose condition it recognises in it. SQLite recognises a comparison
+# of a sum only with the column first.
 OPEN_CONDITION = (
-    f"state IN ({words(NOT_FINAL)}) AND (state NOT IN ({words(STOPPED)}) OR placed_stake_minor > 0)"
+    f"state IN ({words(NOT_FINAL)}) AND (state NOT IN ({words(STOPPED)}) OR placed_stake_minor > 0"
+    " OR stake_minor > placed_stake_minor + voided_minor + cancelled_minor + lapsed_minor)"
 )
 # Without a type: of a boolean SQLAlchemy would write ``= 1`` behind it.
 OPEN_NOW: ColumnElement[bool] = literal_column(f"({OPEN_CONDITION})")

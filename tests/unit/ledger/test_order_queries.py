@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 from sqlalchemy import insert
 
 from keter.clock import ManualClock
-from keter.domain.order_states import NOT_SENT, SETTLED, OrderState
+from keter.domain.order_states import NOT_FINAL, NOT_SENT, SETTLED, OrderState
 from keter.domain.orders import Order
 from keter.domain.streaks import losing_streak
 from keter.domain.trading import ExecutionMode
 from keter.ledger import Ledger, OrderChanges, OrderFilter, open_ledger, rows
 from keter.ledger.order_queries import STAKED
-from keter.ledger.order_schema import ALWAYS_OPEN, STOPPED
+from keter.ledger.order_schema import STOPPED
 from keter.ledger.order_schema import orders as orders_table
 from keter.ledger.totals import fold
 from tests.kit.execution import NOW, an_event, an_intent
@@ -166,7 +166,7 @@ class Sums:
         assert figures.day == day
         assert summary.states == figures.states
         assert figures.profit_minor == summary.pnl_minor == day.pnl_minor
-        assert len(open_orders) == sum(figures.states.get(state, 0) for state in ALWAYS_OPEN)
+        assert len(open_orders) == sum(figures.states.get(state, 0) for state in NOT_FINAL)
         return cls(day.pnl_minor, day.staked_minor, day.streak, summary.open, figures.states)
 
 

@@ -25,7 +25,8 @@ _NEW_STATES = (
 _OPEN = (
     "state IN ('CANCELLED', 'CANCELLING', 'FILLED', 'INTENDED', 'LAPSED', 'OPEN', "
     "'PARTLY_FILLED', 'QUOTED', 'SENDING', 'UNKNOWN')"
-    " AND (state NOT IN ('CANCELLED', 'LAPSED') OR placed_stake_minor > 0)"
+    " AND (state NOT IN ('CANCELLED', 'LAPSED') OR placed_stake_minor > 0"
+    " OR stake_minor > placed_stake_minor + voided_minor + cancelled_minor + lapsed_minor)"
 )
 _HOLDS_SELECTION = (
     "state IN ('CANCELLING', 'FILLED', 'INTENDED', 'OPEN', 'PARTLY_FILLED', 'QUOTED', 'SENDING', "

@@ -69,6 +69,16 @@ def test_a_decision_is_computed_again_to_the_last_digit(
     assert "identical to the stored decision, to the last digit" in told
 
 
+def test_what_an_older_version_decided_is_computed_again_too(capsys: Output) -> None:
+    """It called the outcome of a selection its side."""
+    decision = decided(*SHARPS, WILD)
+    told_then = msgspec.to_builtins(decision.details)
+    told_then["evidence"]["side"] = told_then["evidence"].pop("outcome")
+    recorded(msgspec.structs.replace(decision, details=told_then))
+    assert run_command(["explain", "trace"]) == 0
+    assert "identical to the stored decision, to the last digit" in capsys.readouterr().out
+
+
 def test_a_changed_digit_is_70(capsys: Output) -> None:
     decision = decided(*SHARPS, WILD)
     text = (

@@ -60,10 +60,9 @@ class ConsensusRecord(msgspec.Struct, frozen=True):
 
 
 class Evidence(msgspec.Struct, frozen=True):
-    """What one side of a market was judged by.
+    """What one outcome of a market was judged by.
 
-    ``index`` is the place of ``side`` among the market's sides. The settings are those of the
-    decision.
+    ``index`` is its place among the market's outcomes. The settings are those of the decision.
     """
 
     market_id: str
@@ -153,7 +152,11 @@ def _judged_offer(one: Graded, consensus: int) -> JudgedOffer:
 
 def read_evidence(evidence: Mapping[str, object]) -> Evidence:
     """Return the evidence of a stored decision. Raises msgspec.ValidationError if it is none."""
-    return msgspec.convert(dict(evidence), Evidence)
+    stored = dict(evidence)
+    # Older versions called the outcome of a selection its side.
+    if "side" in stored:
+        stored.setdefault("outcome", stored.pop("side"))
+    return msgspec.convert(stored, Evidence)
 
 
 def recompute(evidence: Mapping[str, object]) -> Recomputed:

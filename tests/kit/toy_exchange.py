@@ -12,6 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from keter.domain.market_kinds import Outcome
+from keter.domain.markets import Event, Market
 from keter.domain.order_calls import (
     CancelAnswer,
     CancelOrder,
@@ -42,13 +43,14 @@ BANK_MINOR = 1_000_000
 
 @dataclass(kw_only=True)
 class Row(VenueRow):
-    """One order in the exchange's own books; a stranger's has no reference."""
+    """One order in the exchange's own books; a stranger's, of another account, has no reference."""
 
     order_id: str
     reference: str
     selection: Selection
     price: Decimal
     text: str
+    placed_at: datetime
     pnl: int | None = None
 
     def takes(self, other: "Row") -> bool:
@@ -72,7 +74,9 @@ class ToyExchange:
       means that all is well. See ``_place`` and ``_cancel`` for the words.
     * ``before_cancel`` runs right before a cancel acts: a fill may overtake it.
     * ``names_fills`` and ``says_size``: whether fills have ids, and cancels an amount.
-    * ``twice``: lists bring every order twice. ``down``: reads fail.
+    * ``twice``: lists bring every order twice. ``down``: reads fail. ``unlisted``: references that
+      lists leave out.
+    * ``names`` are the markets of which Keter can read what they are.
     """
 
     def __init__(
@@ -94,6 +98,8 @@ class ToyExchange:
         self.before_cancel: Callable[[str], None] = lambda _reference: None
         self.flying: dict[str, OrderRequest] = {}
         self.twice = self.down = False
+        self.unlisted: set[str] = set()
+        self.names: dict[str, tuple[Event, Market]] = {}
         self._frozen: list[VenueOrder] | None = None
         self._now, self._account = now, account
         self._numbers = itertools.count(1)
@@ -116,7 +122,7 @@ class ToyExchange:
         if fault == "late":
             self.flying[request.reference] = request
         elif fault != "lost_before":
-            row = self._enter(request)
+            row = self._take(request)
             if not fault:
                 return PlaceAnswer(PlaceResult.ACCEPTED, "ok", venue_order_id=row.order_id)
         return PlaceAnswer(PlaceResult.UNKNOWN, "timeout")
@@ -177,24 +183,22 @@ class ToyExchange:
 
     def offer(self, selection: Selection, side: Side, price: str, size: int) -> int:
         """Let a stranger trade; return how much of it was taken. The rest stands in the book."""
-        row = Row(
-            order_id=self._name(),
-            reference="",
-            selection=selection,
-            side=side,
-            price=Decimal(price),
-            text=price,
-            size=size,
-        )
-        self._match(row)
-        return row.filled
+        return self._enter("", selection, side, price, size).filled
+
+    def by_hand(
+        self, selection: Selection, side: Side, price: str, size: int, reference: str = ""
+    ) -> Row:
+        """Place an order on our account that Keter does not know; it may carry a reference."""
+        row = self._enter(reference, selection, side, price, size)
+        row.reference = reference or row.order_id
+        return row
 
     def find(self, reference: str) -> Row | None:
         return next((row for row in self.rows if row.reference == reference), None)
 
     def land(self, reference: str) -> None:
         """Deliver a request that was on its way for long."""
-        self._enter(self.flying.pop(reference))
+        self._take(self.flying.pop(reference))
 
     def ahead_of(self, reference: str) -> int:
         """Return how much is taken before the order is: better prices, and older ones as good."""
@@ -227,16 +231,23 @@ class ToyExchange:
 
     # -- within ----------------------------------------------------------------------------------
 
-    def _enter(self, request: OrderRequest) -> Row:
+    def _take(self, request: OrderRequest) -> Row:
         ((_, text),) = request.prices
+        selection = (request.ref.key, request.outcome)
+        return self._enter(request.reference, selection, request.side, text, request.stake_minor)
+
+    def _enter(
+        self, reference: str, selection: Selection, side: Side, price: str, size: int
+    ) -> Row:
         row = Row(
             order_id=self._name(),
-            reference=request.reference,
-            selection=(request.ref.key, request.outcome),
-            side=request.side,
-            price=Decimal(text),
-            text=text,
-            size=request.stake_minor,
+            reference=reference,
+            selection=selection,
+            side=side,
+            price=Decimal(price),
+            text=price,
+            size=size,
+            placed_at=self._now(),
         )
         self._match(row)
         return row
@@ -264,11 +275,14 @@ class ToyExchange:
         yield from sorted(resting, key=lambda row: best_first * row.price)
 
     def _view(self, row: Row) -> VenueOrder:
+        event, market = self.names.get(row.selection[0], (None, None))
         return VenueOrder(
             reference=row.reference,
             venue_order_id=row.order_id,
             side=row.side,
             size_minor=row.size,
+            price=row.price,
+            placed_at=row.placed_at,
             matched_minor=row.filled - row.voided,
             average_price=row.average,
             resting_minor=row.resting,
@@ -279,10 +293,14 @@ class ToyExchange:
             result=row.result,
             pnl_minor=row.pnl,
             settled_at=row.settled_at,
+            event=event,
+            market=market,
+            outcome=row.selection[1] if market else None,
         )
 
     def _list(self) -> list[VenueOrder]:
-        return [self._view(row) for row in self.rows if row.reference]
+        ours = [row for row in self.rows if row.reference]
+        return [self._view(row) for row in ours if row.reference not in self.unlisted]
 
     def _read(self) -> None:
         if self.down:

@@ -10,6 +10,8 @@ from enum import StrEnum
 
 import msgspec
 
+from keter.domain.market_kinds import Outcome
+from keter.domain.markets import Event, Market
 from keter.domain.order_events import (
     CancelConfirmed,
     Fill,
@@ -32,16 +34,23 @@ from keter.errors import IllegalTransitionError
 class VenueOrder(msgspec.Struct, frozen=True):
     """An order as a venue lists it now.
 
+    * ``reference`` is ours. An order without one of our form has the venue's own number there,
+      so that it can be told from others and asked for.
+    * ``price`` is the limit in decimal odds; None for an order that has none.
     * ``matched_minor`` is what stands filled; ``voided_minor`` was filled and annulled.
     * ``fills`` may be empty or incomplete where the venue gives only totals.
     * ``refused`` is the venue's reason if it lists a refused order.
     * ``result``, ``pnl_minor`` and ``settled_at`` come together.
+    * ``event``, ``market`` and ``outcome`` come together: what it bets on, if the venue's words for
+      it could be read. They are asked of orders that are not ours.
     """
 
     reference: str
     venue_order_id: str
     side: Side
     size_minor: int
+    price: Decimal | None
+    placed_at: datetime
     matched_minor: int = 0
     average_price: Decimal | None = None
     resting_minor: int = 0
@@ -53,6 +62,9 @@ class VenueOrder(msgspec.Struct, frozen=True):
     result: OrderState | None = None
     pnl_minor: int | None = None
     settled_at: datetime | None = None
+    event: Event | None = None
+    market: Market | None = None
+    outcome: Outcome | None = None
 
 
 class Absent(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ import msgspec
 
 from keter.domain.market_kinds import Outcome
 from keter.domain.markets import Market
+from keter.domain.order_states import Side
 from keter.domain.sports import FOOTBALL
 
 
@@ -25,11 +26,12 @@ class Ticket(msgspec.Struct, frozen=True):
 
     * ``reference`` is ours, without the venue's prefix.
     * ``result`` is a BetState value once settled.
-    * ``market`` and ``side`` are None if the venue's words could not be read; such a ticket still
-      counts as exposure.
+    * ``market`` and ``outcome`` are None if the venue's words could not be read; such a ticket
+      still counts as exposure.
     * ``sport`` is the code with which ids of events begin.
     * ``unreadable`` names what in the row is implausible, empty if nothing is. Nothing is concluded
       from an unreadable ticket.
+    * ``stake_minor`` is the backer's stake, also of a lay.
     * ``stake_known`` is False if even its stake is unknown; ``stake_minor`` is 0 then.
     """
 
@@ -55,6 +57,7 @@ class Ticket(msgspec.Struct, frozen=True):
     sport: str = FOOTBALL.code
     unreadable: str = ""
     stake_known: bool = True
+    side: Side = Side.BACK
 
 
 class AccountSnapshot(msgspec.Struct, frozen=True):

@@ -152,7 +152,7 @@ class Exchange(Protocol):
         ...
 
     async def order(self, reference: str) -> VenueView:
-        """Return the order with our reference as the venue shows it now."""
+        """Return the order as the venue shows it now, by the reference that ``orders`` gives it."""
         ...
 
     async def orders(self) -> Sequence[VenueOrder]:

@@ -46,7 +46,7 @@ from keter.domain.order_reconciling import Absent, VenueOrder, VenueView, mismat
 from keter.domain.order_states import NOT_SENT, SETTLED, TRANSITIONS, OrderState, Side
 from keter.domain.orders import CancelRequest, Order
 from keter.errors import IllegalTransitionError
-from tests.kit.orders import VenueRow, an_order_intent, fresh
+from tests.kit.orders import AT, VenueRow, an_order_intent, fresh
 
 S = OrderState
 START = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -78,6 +78,8 @@ class Row(VenueRow):
             venue_order_id=f"v-{reference}",
             side=self.side,
             size_minor=self.size,
+            price=Decimal("2.12"),
+            placed_at=AT,
             matched_minor=self.filled - self.voided,
             average_price=self.average,
             resting_minor=self.resting,

@@ -23,7 +23,7 @@ from tests.kit.orders import after, fill, open_order
 
 S = OrderState
 AT = datetime(2026, 11, 30, 12, tzinfo=UTC)
-VIEW = VenueOrder("r", "v", Side.BACK, 10, resting_minor=10)
+VIEW = VenueOrder("r", "v", Side.BACK, 10, Decimal("2.12"), AT, resting_minor=10)
 UNKNOWN = after(SendingCommitted(), NoClearAnswer("timeout"))
 
 

@@ -1,9 +1,9 @@
 """Brings ledger, exchange and risk book to agree, pass after pass.
 
 One pass reads the exchange's list once and takes every order to where the exchange has it: fills,
-cancels, lapses, results. What the list does not explain is asked for singly, in turn and within the
-query budget. A cancel without a clear answer is handed to the router again. Nothing here ever
-places an order.
+cancels, lapses, results. Orders that are not ours become exposure. What the list does not explain
+is asked for singly, in turn and within the query budget. A cancel without a clear answer is handed
+to the router again. Nothing here ever places an order.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,13 +15,14 @@ from keter.context import Context
 from keter.domain.order_events import NoClearAnswer, OrderEvent
 from keter.domain.order_life import OrderConflictError
 from keter.domain.order_reconciling import Absent, VenueOrder, VenueView, mismatches, reconcile
-from keter.domain.order_states import ENDED, IN_DOUBT, RESTING, OrderState
+from keter.domain.order_states import ENDED, IN_DOUBT, NEVER_PLACED, RESTING, OrderState
 from keter.domain.orders import Order
 from keter.errors import IllegalTransitionError
 from keter.execution.order_records import OrderRecords
 from keter.execution.reconcile.alarms import Alarms
+from keter.execution.reconcile.foreign_orders import ForeignOrders
 from keter.execution.reconcile.order_consequences import OrderConsequences
-from keter.execution.reconcile.query_budget import QueryBudget, choose, overdue
+from keter.execution.reconcile.query_budget import QueryBudget, Waiting, choose, overdue
 from keter.execution.reconcile.reconciler import Pass
 from keter.execution.reconcile.repeated_cancels import RepeatedCancels
 from keter.execution.reconcile.risk_updates import ExposureAudit, ResultsSincePause, RiskUpdater
@@ -63,6 +64,7 @@ class ExchangeReconciler:
         self._records = OrderRecords(ledger, context.worker, context.clock)
         self._consequences = OrderConsequences(context, ledger, alarms, self.risk)
         self._repeated = RepeatedCancels(context, account)
+        self._foreign = ForeignOrders(context, ledger, alarms, exchange, account)
 
     async def run(self) -> Pass | None:
         """Make one pass, whose list is paid for; None if the list could not be read.
@@ -78,6 +80,7 @@ class ExchangeReconciler:
             log.warning("order_list_failed", kind=e.kind, detail=e.detail[:200])
             return None
         late = await self._compare(listed, asked_at)
+        await self._foreign.report()
         await self._audit.run()
         still_open = await self._open_orders()
         await self._uncertain.learn(still_open)
@@ -102,10 +105,17 @@ class ExchangeReconciler:
                 order = await self._see(order, row)
             if not _explained(order, row, asked_at):
                 unclear[order.intent.intent_id] = order
+        # An order is in the ledger before it is placed. So the ledger, asked after the list was
+        # read, knows every order of the list that is ours, also one made at this very moment.
         for order in await self._ledger.orders.by_references(sorted(listed)):
             # Late fills of what had ended, and regrades.
             await self._see(order, listed[order.intent.reference])
-        return await self._ask_in_turn(unclear)
+            if _lives(order, listed[order.intent.reference], asked_at):
+                # Its place in the list counts as exposure; asked for itself, it raises an alert.
+                unclear[order.intent.intent_id] = order
+            else:
+                del listed[order.intent.reference]
+        return await self._ask_in_turn(unclear, await self._foreign.see(listed.values()))
 
     async def _after_silence(self, order: Order) -> Order:
         """Make an order UNKNOWN that is SENDING for longer than any call can take.
@@ -149,16 +159,20 @@ class ExchangeReconciler:
         await self._consequences.follow(order, after)
         return after
 
-    async def _ask_in_turn(self, unclear: Mapping[str, Order]) -> list[str]:
+    async def _ask_in_turn(
+        self, unclear: Mapping[str, Order], foreign: Sequence[Waiting]
+    ) -> list[str]:
         """Ask for what the list does not explain, as far as the budget goes.
 
         What has waited longest comes first. Return what has waited too long.
         """
-        waiting = self._uncertain.waiting([(one, _doubtful(one)) for one in unclear.values()])
+        orders = self._uncertain.waiting([(one, _doubtful(one)) for one in unclear.values()])
+        waiting = [*orders, *foreign]
         for key in choose(waiting, await self._budget.left(), self._budget.size):
             if not await self._budget.take():
                 break
-            await self._ask_for(unclear[key])
+            if not await self._foreign.ask_for(key):
+                await self._ask_for(unclear[key])
             waiting = [one for one in waiting if one.key != key]
         return overdue(
             waiting, self._context.clock.now(), self._began, self._budget.size, self._apart_s
@@ -190,6 +204,16 @@ def _explained(order: Order, row: VenueOrder | None, asked_at: datetime) -> bool
     # A list may lag behind a cancel whose answer was lost: the order itself is asked for.
     clear = order.state not in {OrderState.UNKNOWN, OrderState.CANCELLING}
     return clear and (older or not mismatches(order, row))
+
+
+def _lives(order: Order, row: VenueOrder, asked_at: datetime) -> bool:
+    """Return whether the exchange has an order that was believed never placed."""
+    return (
+        order.state in NEVER_PLACED
+        and order.updated_at <= asked_at
+        and not row.refused
+        and bool(row.resting_minor or row.matched_minor)
+    )
 
 
 def _doubtful(order: Order) -> bool:

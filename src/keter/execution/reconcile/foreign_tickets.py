@@ -5,7 +5,7 @@ exposure while they are open, so that our limits hold for the account as a whole
 not ours.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 import structlog
@@ -23,10 +23,12 @@ from keter.execution.reconcile.query_budget import Waiting
 from keter.execution.reconcile.second_copy import SecondCopy
 from keter.execution.reconcile.uncertainty import LEAST_DENIALS
 from keter.ledger import ForeignTicket, Ledger, UnstorableRowError, ticket_key
-from keter.venues.base import Bookmaker, VenueError
+from keter.venues.base import VenueError
 
 log = structlog.get_logger(__name__)
 OPEN = frozenset({TicketStatus.PENDING, TicketStatus.RUNNING})
+# Asks the venue for a reference. Raises VenueError.
+Ask = Callable[[str], Awaitable[Sequence[Ticket]]]
 
 
 class ForeignTickets:
@@ -99,13 +101,13 @@ class ForeignTickets:
         self._asked = {key: self._asked.get(key, now) for key in self._unlisted}
         return [Waiting(key, doubtful=False, since=at) for key, at in self._asked.items()]
 
-    async def ask_for(self, venue: Bookmaker, key: str) -> bool:
+    async def ask_for(self, ask: Ask, key: str) -> bool:
         """Ask for an unlisted ticket; False if ``key`` is none of them."""
         row = self._unlisted.get(key)
         if row is None:
             return False
         self._asked[key] = self._context.clock.now()
-        await self._ask_for(venue, row)
+        await self._ask_for(ask, row)
         return True
 
     async def report(self) -> None:
@@ -120,9 +122,9 @@ class ForeignTickets:
         detail = f"{len(left)} open tickets at the venue are not Keter's; they count as exposure."
         await self._alarms.raise_(AlertKind.FOREIGN_BETS, detail, left[0].first_seen_at)
 
-    async def _ask_for(self, venue: Bookmaker, row: ForeignTicket) -> None:
+    async def _ask_for(self, ask: Ask, row: ForeignTicket) -> None:
         try:
-            found = await venue.bet(row.reference)
+            found = await ask(row.reference)
         except VenueError as e:
             log.warning("lookup_failed", ticket=row.ticket_key, kind=e.kind)
             return
@@ -167,6 +169,7 @@ def exposure_of_ticket(ticket: Ticket, account: str, terms: Terms) -> Exposure:
         made_at=ticket.placed_at,
         score_at_bet=ticket.score_at_bet,
         account=account,
+        side=ticket.side,
         fills=((ticket.stake_minor, ticket.odds),) if ticket.status is TicketStatus.RUNNING else (),
         strategy="",
         terms=terms,

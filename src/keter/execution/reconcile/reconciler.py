@@ -211,7 +211,7 @@ class Reconciler:
         for key in choose(waiting, await self._budget.left(), self._budget.size):
             if not await self._budget.take():
                 break
-            if not await self._foreign.ask_for(self._venue, key):
+            if not await self._foreign.ask_for(self._venue.bet, key):
                 await self._ask_for(unclear[key])
             waiting = [one for one in waiting if one.key != key]
         return overdue(

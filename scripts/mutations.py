@@ -59,6 +59,7 @@ GUARD = "tests/integration/test_guard.py"
 RECONCILING = "tests/integration/test_reconciliation.py"
 BOOK = "tests/integration/test_bus_risk.py"
 RESTING = "tests/integration/test_exchange_orders.py"
+STRANGERS = "tests/integration/test_foreign_orders.py"
 CANCELS = "tests/integration/test_cancels_first.py"
 QUEUES = "tests/integration/test_bus_queues.py"
 PLACING = "tests/unit/execution/test_placing.py"
@@ -1944,6 +1945,51 @@ MUTATIONS = (
         "            await self._risk.put(after)\n",
         "            pass\n",
         (RESTING,),
+    ),
+    Mutation(
+        "exchange-foreign",
+        GATE,
+        "an order at an exchange that the ledger does not know is exposure",
+        "src/keter/execution/reconcile/exchange_orders.py",
+        "await self._foreign.see(listed.values())",
+        "await self._foreign.see(())",
+        (STRANGERS,),
+    ),
+    Mutation(
+        "exchange-own",
+        GATE,
+        "an order of ours that ended is never taken for a foreign one",
+        "src/keter/execution/reconcile/exchange_orders.py",
+        "                del listed[order.intent.reference]\n",
+        "                pass\n",
+        (STRANGERS,),
+    ),
+    Mutation(
+        "foreign-lay",
+        GATE,
+        "a foreign lay counts its liability",
+        "src/keter/execution/reconcile/foreign_orders.py",
+        "        side=order.side,\n",
+        "        side=Side.BACK,\n",
+        (STRANGERS,),
+    ),
+    Mutation(
+        "foreign-event",
+        GATE,
+        "a fill of an event that nobody knows covers nothing",
+        "src/keter/execution/reconcile/foreign_orders.py",
+        "market=order.market if event else None",
+        "market=order.market",
+        ("tests/unit/execution/reconcile/test_foreign_orders.py",),
+    ),
+    Mutation(
+        "foreign-lives",
+        GATE,
+        "an order believed refused that lives at the exchange is exposure",
+        "src/keter/execution/reconcile/exchange_orders.py",
+        "        order.state in NEVER_PLACED\n        and",
+        "        False\n        and",
+        (STRANGERS,),
     ),
 )
 

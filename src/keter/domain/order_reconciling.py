@@ -35,7 +35,7 @@ class VenueOrder(msgspec.Struct, frozen=True):
     """An order as a venue lists it now.
 
     * ``reference`` is ours. An order without one of our form has the venue's own number there,
-      so that it can be told from others and asked for.
+      which names it alone and by which it can be asked for.
     * ``price`` is the limit in decimal odds; None for an order that has none.
     * ``matched_minor`` is what stands filled; ``voided_minor`` was filled and annulled.
     * ``fills`` may be empty or incomplete where the venue gives only totals.

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class MarketKind(StrEnum):
-    """What a market is bet on; SIDES has the outcomes of each kind."""
+    """What a market is bet on; OUTCOMES has the outcomes of each kind."""
 
     ONE_X_TWO = "1x2"
     ASIAN_HANDICAP = "ah"

@@ -25,7 +25,7 @@ class Ticket(msgspec.Struct, frozen=True):
     """A bet as the venue books it.
 
     * ``reference`` is ours, without the venue's prefix.
-    * ``result`` is a BetState value once settled.
+    * ``result`` is an OrderState value once settled.
     * ``market`` and ``outcome`` are None if the venue's words could not be read; such a ticket
       still counts as exposure.
     * ``sport`` is the code with which ids of events begin.

@@ -13,8 +13,8 @@ from keter.domain.orders import Order
 class BetRecord(msgspec.Struct, frozen=True):
     """One bet; money in minor units.
 
-    ``pnl_minor`` is None while unsettled. ``state`` is a BetState value. ``mode`` is DRY, LIVE or
-    BACKTEST.
+    ``pnl_minor`` is None while unsettled. ``state`` is an OrderState value. ``mode`` is DRY,
+    LIVE or BACKTEST.
 
     ``ev_pct`` is the value per 100 staked that the edge gate computed at ``asked_odds`` (None: the
     same as ``odds``). ``fair_p`` is the effective probability at the bet, ``closing_p`` the one at

@@ -255,7 +255,7 @@ def _decimal_odds(row: Fields) -> str:
 
 
 def _result(row: Fields, status: TicketStatus, stake_minor: int) -> str | None:
-    """Return how a settled ticket ended, as a BetState value; None while it is open or unclear.
+    """Return how a settled ticket ended, as an OrderState value; None while it is open or unclear.
 
     PnlInfo decides. Without it the status word does, unless it is a bare won or lost, which may
     mean a half. Then the profit does.

@@ -302,6 +302,7 @@ async def test_stopping_twice_or_before_starting_is_no_error(tmp_path: Path) -> 
     await server.stop()
 
 
+@pytest.mark.slow
 async def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
     server = PrivateRedis(settings_in(tmp_path))
     with socket.socket() as taken:
@@ -323,6 +324,7 @@ def test_a_configured_server_is_not_ours_to_start(tmp_path: Path) -> None:
         PrivateRedis(settings_in(tmp_path, REDIS_HOST="far"))
 
 
+@pytest.mark.slow
 async def test_the_imitation_is_recognised_refused_by_live_and_good_enough_for_the_queue(
     tmp_path: Path,
 ) -> None:

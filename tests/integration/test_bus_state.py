@@ -555,6 +555,7 @@ asyncio.run(main(sys.argv[1], int(sys.argv[2])))
 """
 
 
+@pytest.mark.slow
 async def test_a_throttle_is_shared_by_all_processes(bus: Bus, redis_url: str) -> None:
     """Three processes that ask as fast as they can get one call per interval between them.
 

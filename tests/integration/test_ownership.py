@@ -284,6 +284,7 @@ async def test_the_record_tells_which_settings_on_disk_are_not_in_force(
     assert await owner_id(bus) == NOBODY
 
 
+@pytest.mark.slow
 async def test_a_disk_that_hangs_does_not_let_the_record_run_out(
     redis_url: str, bus: Bus, tmp_path: Path
 ) -> None:

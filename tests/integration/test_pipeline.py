@@ -163,6 +163,7 @@ async def test_value_in_the_feed_becomes_one_approved_signal_per_event(
         }
 
 
+@pytest.mark.slow
 async def test_what_the_workers_log_of_a_signal_is_found_by_its_trace(
     redis_url: str, tmp_path: Path
 ) -> None:
@@ -194,6 +195,7 @@ async def test_what_the_workers_log_of_a_signal_is_found_by_its_trace(
         )
 
 
+@pytest.mark.slow
 async def test_every_decision_reaches_the_ledger_and_every_answer_the_capture_files(
     redis_url: str, tmp_path: Path
 ) -> None:

@@ -96,6 +96,7 @@ async def test_a_worker_asked_to_stop_finishes_its_item_and_gives_the_rest_back(
         assert [item.key for item in await drain(bus, QueueName.RAW)] == ["k3", "k4", "k5"]
 
 
+@pytest.mark.slow
 async def test_what_a_crashed_worker_held_comes_back_to_a_colleague(
     redis_url: str, settings: Settings
 ) -> None:
@@ -216,6 +217,7 @@ async def test_a_full_redis_is_waited_out_with_everything_in_hand(settings: Sett
         server.close()
 
 
+@pytest.mark.slow
 async def test_a_redis_that_takes_no_writes_at_all_is_waited_out_too(settings: Settings) -> None:
     """A replica renews no lease either, and a worker that ended by that would come back to items
     with strikes.
@@ -343,6 +345,7 @@ async def test_poison_among_what_is_ranked_is_put_away_and_nothing_else_is_lost(
         assert (await read_counts(bus, context.period()))["test:ok"] == 3
 
 
+@pytest.mark.slow
 async def test_what_is_gathered_by_a_worker_that_dies_comes_back(
     redis_url: str, settings: Settings
 ) -> None:

@@ -51,6 +51,7 @@ WORKS: dict[str, Work] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "sport", "market_id", "score", "match", "state", "halves"),
     [

@@ -15,6 +15,7 @@ from tests.vector_oracle import vectors
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_vectors_computed_from_the_definitions_pass(tmp_path: Path) -> None:
     made = vectors(20_260_221)
     file = tmp_path / "vectors.json"

@@ -78,6 +78,7 @@ class TelegramServer:
         await runner.cleanup()
 
 
+@pytest.mark.slow
 async def test_a_listed_user_halts_and_looks_over_telegram_and_nobody_else_is_heard(
     redis_url: str, tmp_path: Path
 ) -> None:

@@ -80,6 +80,7 @@ async def test_what_we_know_is_what_the_bookmaker_shows(
         assert {book.book: book.odds for book in prices.books} == shown(sandbox, prices)
 
 
+@pytest.mark.slow
 async def test_a_moving_market_is_followed_change_by_change(
     open_sandbox: OpenSandbox, open_account: OpenAccount
 ) -> None:
@@ -107,6 +108,7 @@ async def test_a_moving_market_is_followed_change_by_change(
         )
 
 
+@pytest.mark.slow
 async def test_final_scores_are_those_of_the_matches(
     open_sandbox: OpenSandbox, open_account: OpenAccount
 ) -> None:

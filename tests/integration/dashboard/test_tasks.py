@@ -129,6 +129,7 @@ sys.exit(run_process("dashboard", 1, load_settings(None, {"DATA_DIR": sys.argv[1
 """
 
 
+@pytest.mark.slow
 def test_a_process_leaves_with_an_error_though_a_task_of_it_does_not_end(tmp_path: Path) -> None:
     """asyncio.run would wait for that task for ever."""
     begun = time.monotonic()

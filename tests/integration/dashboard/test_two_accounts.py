@@ -19,6 +19,8 @@ from tests.integration.dashboard.conftest import Console, StartConsole
 from tests.kit.support import eventually
 from tests.kit.two_accounts import ALICE, BOB, ENVIRON, beat_once, seed_two, seed_two_ledgers
 
+pytestmark = pytest.mark.slow  # a ledger and a console of two accounts for each test
+
 
 @pytest.fixture
 async def two(start_console: StartConsole) -> Console:

@@ -118,6 +118,7 @@ async def test_two_customers_have_their_own_money_and_books() -> None:
         ] == []
 
 
+@pytest.mark.slow
 async def test_the_world_goes_on_and_a_bet_settles_by_itself() -> None:
     """Default scenario at a higher speed, real clock: a bet on the next match is placed, accepted,
     played and settled.

@@ -109,6 +109,7 @@ def loss_at(bet: Exposure, final: tuple[int, int], half_time: tuple[int, int] = 
     return max(0, -booked.profit_minor)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.lists(bets(), min_size=1, max_size=5))
 def test_the_worst_case_is_the_largest_settled_loss_over_every_score(taken: list[Exposure]) -> None:

@@ -248,6 +248,7 @@ async def test_an_address_that_cannot_be_is_refused_without_being_shown(url: str
         await open_ledger(url, clock=ManualClock(NOW))
 
 
+@pytest.mark.slow
 async def test_processes_that_start_together_make_one_ledger(tmp_path: Path) -> None:
     """Six processes open a ledger that does not exist yet, and each writes one intent."""
     code = (

@@ -200,6 +200,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 @given(written=ROWS)
 @settings(max_examples=15)
 def test_the_sums_of_an_account_are_those_of_its_own_bets(empty: Path, written: list[Row]) -> None:

@@ -90,6 +90,7 @@ def judged(market: ValidatedMarket, asked: EdgeSettings, others: list[ValidatedM
     ]
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(priced_markets(), rules(), st.data())
 @pytest.mark.slow

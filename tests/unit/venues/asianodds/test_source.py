@@ -295,6 +295,7 @@ async def test_answers_spoilt_again_and_again_are_asked_for_at_a_bounded_rhythm(
     assert gaps == sorted(gaps)
 
 
+@pytest.mark.slow
 async def test_everything_is_asked_for_again_after_hours_of_deltas(venue: FeedVenue) -> None:
     """A match that lay beyond the horizon is told only so; deltas do not repeat it."""
     venue.feeds[Phase.EARLY] = [feed_body(since=111), *[feed_body(since=111)] * 1_100]

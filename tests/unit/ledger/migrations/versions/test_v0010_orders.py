@@ -80,6 +80,7 @@ async def _read(path: Path, count: int) -> list[Order]:
         await ledger.aclose()
 
 
+@pytest.mark.slow
 @given(bets=OLD_BETS)
 @settings(max_examples=25)  # each brings up a ledger of its own
 def test_every_sum_of_any_old_ledger_is_the_same(empty: Path, bets: list[OldBet]) -> None:

@@ -50,6 +50,7 @@ def booksums(rows: list[Row]) -> dict[tuple[int, tuple[str, bool], str], float]:
     }
 
 
+@pytest.mark.slow
 def test_no_honest_book_prices_below_one_and_every_mistake_is_known() -> None:
     market, board = world()
     below = known = prices = 0
@@ -101,6 +102,7 @@ def test_soft_books_follow_late() -> None:
     assert all(18 <= moved_after[book] <= 43 for book in SOFT_BOOKS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [7, 1, 2, 3])
 @pytest.mark.slow
 def test_a_user_with_default_settings_finds_value_in_the_first_poll_and_in_every_minute(
@@ -159,6 +161,7 @@ def test_the_same_seed_gives_the_same_world_however_often_it_is_looked_at() -> N
     assert results[0]
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 def test_a_world_that_is_started_again_goes_on_in_the_calendar_and_repeats_no_match() -> None:
     few = MarketConfig(today_fixtures=5, early_fixtures=2)
@@ -259,6 +262,7 @@ def test_live_rows_carry_score_and_minutes_and_the_final_score_is_shown_before_t
     assert row.game_id not in board.rows
 
 
+@pytest.mark.slow
 @pytest.mark.slow
 def test_the_board_does_not_grow_for_ever() -> None:
     market, board = world(tick_s=5.0, today_fixtures=5, early_fixtures=2)

@@ -175,6 +175,7 @@ def test_the_calendar_is_compressed_and_nothing_is_too_short_to_be_seen(tmp_path
     assert clock.end_ms - clock.start_ms == pytest.approx(111_000, abs=2)
 
 
+@pytest.mark.slow
 @pytest.mark.data
 def test_every_season_is_read_with_its_known_defects() -> None:
     """The counts of the data's own README."""

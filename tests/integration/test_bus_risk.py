@@ -117,7 +117,7 @@ async def test_of_concurrent_reservations_on_one_picture_exactly_one_passes(bus:
 
 async def test_an_expired_reservation_is_gone_by_the_servers_clock(bus: Bus) -> None:
     book, lease = RiskBook(bus, ACCOUNT), await guard_lease(bus)
-    await reserve(book, lease, reservation("short", lasts_s=0.15))
+    await reserve(book, lease, reservation("short", lasts_s=0.5))
     await reserve(book, lease, reservation("long"))
 
     async def only_long() -> bool:
@@ -134,7 +134,7 @@ async def test_an_expired_reservation_is_gone_by_the_servers_clock(bus: Bus) -> 
 
 async def test_what_has_expired_is_swept_out_by_the_next_reservation(bus: Bus) -> None:
     book, lease = RiskBook(bus, ACCOUNT), await guard_lease(bus)
-    await reserve(book, lease, reservation("short", lasts_s=0.05))
+    await reserve(book, lease, reservation("short", lasts_s=0.5))
 
     async def empty() -> bool:
         return not (await book.read()).exposures

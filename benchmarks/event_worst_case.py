@@ -35,6 +35,8 @@ CACHES = (
     exposure._worst_case,
 )
 
+PLAIN = Terms()  # no commission, and the currency of the sum
+
 
 def drawn(rng: random.Random, home: Market, handicaps: Sequence[int], totals: Sequence[int]) -> Bet:
     """Draw a bet on a market of the sport and period of ``home``."""
@@ -45,7 +47,7 @@ def drawn(rng: random.Random, home: Market, handicaps: Sequence[int], totals: Se
     return market, rng.choice(OUTCOMES[kind]), rng.randint(100, 9999), odds
 
 
-def as_exposure(bet: Bet, *, filled: bool, terms: Terms = Terms()) -> Exposure:  # noqa: B008
+def as_exposure(bet: Bet, *, filled: bool, terms: Terms = PLAIN) -> Exposure:
     """Return the bet as the risk book holds it."""
     fills = ((bet[2], bet[3]),) if filled else ()
     return Exposure("d", "e", "L", *bet, ExposureStatus.BET, NOW, fills=fills, terms=terms)

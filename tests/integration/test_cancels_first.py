@@ -16,13 +16,13 @@ from keter.bus.state.reconciliation import wanted_pass
 from keter.bus.state.trading import change_trading
 from keter.bus.telemetry.audit import take_audit
 from keter.clock import ManualClock
-from keter.domain.cancels import WantedCancel
 from keter.domain.order_calls import (
     CancelAnswer,
     CancelOrder,
     CancelResult,
     OrderRequest,
     PlaceAnswer,
+    WantedCancel,
 )
 from keter.domain.order_reconciling import Absent, VenueOrder
 from keter.domain.order_states import OrderState

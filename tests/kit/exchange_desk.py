@@ -10,9 +10,9 @@ from keter.bus.codec import decode, encode
 from keter.bus.queue import Output, Reaper, cancels_for
 from keter.bus.telemetry.alerts import read_alerts
 from keter.bus.telemetry.audit import take_audit
-from keter.domain.cancels import WantedCancel
 from keter.domain.exposure import ExposureStatus
 from keter.domain.market_kinds import Outcome
+from keter.domain.order_calls import WantedCancel
 from keter.domain.order_states import Side
 from keter.domain.orders import Order
 from keter.domain.references import make_reference

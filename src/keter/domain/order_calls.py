@@ -4,6 +4,7 @@ A call with several requests has one answer for each, in their order. Venues jud
 alone; what they say of the call as a whole means little (Betfair, ProphetX).
 """
 
+from datetime import datetime
 from enum import StrEnum
 
 import msgspec
@@ -106,6 +107,28 @@ class PlaceAnswer(msgspec.Struct, frozen=True):
         if self.result is PlaceResult.UNKNOWN:
             return NoClearAnswer(self.cause)
         return Refused(self.cause)
+
+
+class WantedCancel(msgspec.Struct, frozen=True):
+    """Somebody's wish that all that rests of an order be cancelled.
+
+    * ``account`` is the key of the order's account, and ``strategy`` the order's own.
+    * ``reason`` is a short text for people: what has become stale, or what was pressed.
+    * ``asked_by`` is a strategy, the tracker that repeats a cancel, or an operator.
+    """
+
+    intent_id: str
+    account: str
+    strategy: str
+    reason: str
+    asked_by: str
+    at: datetime
+    v: int = 1
+
+    @property
+    def queue_key(self) -> str:
+        """The key on which the queue conflates: a wish that waits is asked once."""
+        return self.intent_id
 
 
 class CancelOrder(msgspec.Struct, frozen=True):

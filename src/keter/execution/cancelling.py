@@ -15,8 +15,7 @@ from dataclasses import dataclass
 import structlog
 
 from keter.clock import Clock
-from keter.domain.cancels import WantedCancel
-from keter.domain.order_calls import CancelAnswer, CancelOrder, CancelResult
+from keter.domain.order_calls import CancelAnswer, CancelOrder, CancelResult, WantedCancel
 from keter.domain.order_events import CancelAsked, CancelConfirmed, CancelUnknown, OrderEvent
 from keter.domain.order_life import apply
 from keter.domain.order_states import IN_DOUBT, RESTING

@@ -15,7 +15,7 @@ from keter.bus.errors import (
 )
 from keter.bus.queue import MOST_CLAIMED, Item, cancels_for
 from keter.context import Context
-from keter.domain.cancels import WantedCancel
+from keter.domain.order_calls import WantedCancel
 from keter.domain.signals import Decision
 from keter.execution.approvals import STAGE
 from keter.execution.cancelling import Cancelled, Canceller

@@ -9,7 +9,7 @@ from datetime import timedelta
 from keter.bus.codec import encode
 from keter.bus.queue import Output, cancels_for
 from keter.context import Context
-from keter.domain.cancels import WantedCancel
+from keter.domain.order_calls import WantedCancel
 from keter.domain.order_states import OrderState
 from keter.domain.orders import Order
 
